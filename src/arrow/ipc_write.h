@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ipc_write.h - columns to messages of the Arrow IPC streaming format.
+ *
+ * The writer makes whole messages and never touches a file: it hands back a
+ * list of pieces that the caller writes in order (writev).  Uncompressed
+ * column buffers are pointed at, not copied.  Every body buffer starts at a
+ * multiple of 64 bytes and every message at a multiple of 8.
+ * (Arrow columnar format, "Encapsulated message format"; Message.fbs.)
+ *
+ * One thread at a time.
+ */
+#ifndef OA_ARROW_IPC_WRITE_H
+#define OA_ARROW_IPC_WRITE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "arrow/array.h"
+#include "base/status.h"
+#include "codec/codec.h"
+
+typedef struct oa_ipc_writer oa_ipc_writer;
+
+/* The bytes of the messages made by the last call.  They are valid until the
+ * next call on the writer, and those of column buffers as long as the arrays.
+ */
+typedef struct oa_ipc_pieces {
+  const struct iovec *iov;
+  size_t count;
+  uint64_t size; /* sum of the lengths */
+} oa_ipc_pieces;
+
+/* SCHEMA is borrowed until oa_ipc_writer_free().  CODEC: NONE, LZ4, ZSTD.
+ * A compressed buffer that does not shrink is stored as it is (-1). */
+oa_status oa_ipc_writer_new(oa_ipc_writer **out, const oa_schema *schema,
+                            oa_codec codec, int level);
+void oa_ipc_writer_free(oa_ipc_writer *writer);
+
+/* The Schema message that opens a stream. */
+oa_status oa_ipc_write_schema(oa_ipc_writer *writer, oa_ipc_pieces *out);
+
+/* One batch: a DictionaryBatch (whole, never delta) for each dictionary
+ * column, then the RecordBatch.  COLUMNS are as many as the schema's fields,
+ * all ROWS long; dictionary columns share no dictionary ids. */
+oa_status oa_ipc_write_batch(oa_ipc_writer *writer, const oa_array *columns,
+                             int64_t rows, oa_ipc_pieces *out);
+
+/* The eight bytes that end a stream. */
+void oa_ipc_write_end(oa_ipc_pieces *out);
+
+#endif

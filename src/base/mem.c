@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/mem.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Process-wide on purpose: it stands for the machine's memory, of which there
+ * is one.  Relaxed order is enough, as tests allocate from one thread. */
+static _Atomic int64_t allowance = -1;
+
+static bool refused(void) {
+  if (atomic_load_explicit(&allowance, memory_order_relaxed) < 0) {
+    return false;
+  }
+  int64_t left = atomic_fetch_sub_explicit(&allowance, 1, memory_order_relaxed);
+  if (left > 0) {
+    return false;
+  }
+  atomic_store_explicit(&allowance, 0, memory_order_relaxed);
+  return true;
+}
+
+void oa_mem_fail_after(int64_t count) {
+  atomic_store_explicit(&allowance, count, memory_order_relaxed);
+}
+
+void *oa_malloc(size_t size) {
+  return refused() ? NULL : malloc(size);
+}
+
+void *oa_calloc(size_t count, size_t size) {
+  return refused() ? NULL : calloc(count, size);
+}
+
+void *oa_realloc(void *block, size_t size) {
+  return refused() ? NULL : realloc(block, size);
+}
+
+void oa_free(void *block) {
+  free(block);
+}
+
+char *oa_strndup(const char *text, size_t len) {
+  char *copy = oa_malloc(len + 1);
+  if (copy != NULL) {
+    memcpy(copy, text, len);
+    copy[len] = '\0';
+  }
+  return copy;
+}
+
+char *oa_strdup(const char *text) {
+  return oa_strndup(text, strlen(text));
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mem.h - the only place where this program asks for heap memory.
+ *
+ * Everything else calls these, so that a test can make the Nth allocation
+ * fail and so that there is one spot to replace the allocator.
+ * Any thread may call them.
+ */
+#ifndef OA_BASE_MEM_H
+#define OA_BASE_MEM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+void *oa_malloc(size_t size);
+void *oa_calloc(size_t count, size_t size);
+
+/* On failure the old block stays as it was and stays the caller's. */
+void *oa_realloc(void *block, size_t size);
+
+/* NULL is allowed. */
+void oa_free(void *block);
+
+/* A heap copy of TEXT, or NULL when there is no memory. */
+char *oa_strdup(const char *text);
+char *oa_strndup(const char *text, size_t len);
+
+/* For tests: after COUNT further allocations every later one fails, until the
+ * next call.  A negative COUNT never fails. */
+void oa_mem_fail_after(int64_t count);
+
+#endif

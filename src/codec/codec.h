@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* codec.h - compression behind one bounded interface.
+ *
+ * Output never passes the caller's bound, whatever the input claims, so a
+ * decompression bomb costs no more than the largest allowed message.
+ */
+#ifndef OA_CODEC_CODEC_H
+#define OA_CODEC_CODEC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+
+typedef enum oa_codec {
+  OA_CODEC_NONE,
+  OA_CODEC_GZIP, /* RFC 1952, also several members in a row */
+  OA_CODEC_ZSTD, /* one or more frames (RFC 8878) */
+  OA_CODEC_LZ4,  /* one LZ4 frame, not a raw block */
+} oa_codec;
+
+/* Decompression state of one thread, kept between messages. */
+typedef struct oa_inflater oa_inflater;
+
+oa_status oa_inflater_new(oa_inflater **out);
+void oa_inflater_free(oa_inflater *inflater);
+
+/* Appends the decompressed bytes of IN to OUT, at most MAX of them.
+ * OA_ERR_LIMIT: there is more than MAX (no more than MAX was ever allocated).
+ * OA_ERR_MALFORMED: damaged, cut short, or followed by other bytes.
+ * On failure OUT is as long as before. */
+oa_status oa_inflate(oa_inflater *inflater, oa_codec codec, const uint8_t *in,
+                     size_t len, size_t max, oa_buf *out, oa_error *error);
+
+/* The same for an output of exactly SIZE bytes into memory of the caller:
+ * fewer or more is OA_ERR_MALFORMED.  For Arrow IPC buffers. */
+oa_status oa_inflate_exact(oa_inflater *inflater, oa_codec codec,
+                           const uint8_t *in, size_t len, uint8_t *out,
+                           size_t size, oa_error *error);
+
+/* Compression state of one thread, kept between buffers. */
+typedef struct oa_deflater oa_deflater;
+
+/* LEVEL 0 is the codec's default here (zstd 1, lz4 fast). */
+oa_status oa_deflater_new(oa_deflater **out, oa_codec codec, int level);
+void oa_deflater_free(oa_deflater *deflater);
+
+/* Appends one whole frame with IN's bytes to OUT. */
+oa_status oa_deflate(oa_deflater *deflater, const uint8_t *in, size_t len,
+                     oa_buf *out);
+
+/* Appends one whole frame that decompresses to LEN zero bytes, without
+ * touching LEN bytes of memory. */
+oa_status oa_deflate_zeros(oa_deflater *deflater, size_t len, oa_buf *out);
+
+#endif
