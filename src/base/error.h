@@ -3,19 +3,13 @@
  *
  * The lowest layer that knows what is wrong writes the text once; the layers
  * above carry the pointer and at most put a place in front of it.  Every
- * parameter of type oa_error pointer may be NULL.
+ * parameter of type oa_error pointer may be NULL.  The struct itself is
+ * public and stands in otlp_arrow_base.h.
  */
 #ifndef OA_BASE_ERROR_H
 #define OA_BASE_ERROR_H
 
 #include "base/status.h"
-
-enum { OA_ERROR_TEXT_SIZE = 256 };
-
-typedef struct oa_error {
-  oa_status code;
-  char text[OA_ERROR_TEXT_SIZE]; /* always terminated; cut when too long */
-} oa_error;
 
 /* Fills ERROR and returns CODE, so that a caller can write
  * `return oa_error_set(error, OA_ERR_LIMIT, "...")`. */

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* otlp_arrow.h - the C API of otlp-arrow: run the receiver inside a program,
+ * and read the files that it writes.
+ *
+ *   oa_error error;
+ *   oa_config *config;
+ *   oa_service *service;
+ *   if (oa_config_new(&config, &error) != OA_OK ||
+ *       oa_config_set(config, "output_dir", "/var/lib/otlp", &error) != OA_OK
+ * || oa_service_start(&service, config, &error) != OA_OK) { fprintf(stderr,
+ * "%s\n", error.text); exit(1);
+ *   }
+ *   ...
+ *   oa_service_stop(service, &error);
+ *   oa_config_free(config);
+ *
+ * Errors.  A function that can fail returns an oa_status, OA_OK being 0, and
+ * describes a failure in ERROR, which may be NULL.  Results come through the
+ * first parameter and are written on success only; a call that fails leaves
+ * its object as it was.
+ *
+ * Ownership.  What a _new or _start function gives is the caller's until the
+ * matching _free or _stop.  Strings and structs that are passed in are
+ * borrowed during the call and not kept.
+ *
+ * Threads.  An object is used by one thread at a time unless its functions
+ * say otherwise; different objects are independent, and several services can
+ * live in one process.  The library keeps no global state, installs no signal
+ * handlers, never writes to standard output and never ends the process.  No
+ * thread of ours runs before oa_service_start() or after oa_service_stop().
+ *
+ * The header is C99 and C++.
+ */
+#ifndef OTLP_ARROW_H
+#define OTLP_ARROW_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "otlp_arrow_base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The version of the library, such as "0.1.0"; a static text. */
+OA_API const char *oa_version(void);
+
+/* Receives LEN bytes of TEXT, which has no terminator; anything but OA_OK
+ * ends the printing and is returned by it. */
+typedef oa_status (*oa_text_sink)(void *context, const char *text, size_t len);
+
+/* --- Configuration -------------------------------------------------------
+ *
+ * A set of keys with values.  Keys are dotted paths as in the YAML file,
+ * "protocols.protobuf_port"; values are texts as in the file: "4317", "5s",
+ * "64MiB", "true".  Whatever the order of the calls, a value that was set
+ * counts more than one from the environment, that more than one from the
+ * file, and that more than the default.
+ */
+typedef struct oa_config oa_config;
+
+/* A configuration that holds the defaults.  OA_ERR_NOMEM. */
+OA_API oa_status oa_config_new(oa_config **out, oa_error *error);
+
+/* NULL is allowed. */
+OA_API void oa_config_free(oa_config *config);
+
+/* Reads the YAML file PATH, at most one for a configuration.  OA_ERR_NOT_FOUND
+ * and OA_ERR_IO when it cannot be read, OA_ERR_LIMIT when it is larger than
+ * 1 MiB, OA_ERR_CONFIG when something in it is wrong: the text has file, line,
+ * column and key, and the key that was probably meant. */
+OA_API oa_status oa_config_load_file(oa_config *config, const char *path,
+                                     oa_error *error);
+
+/* Takes the variables OTLP_... of the process's environment, which must not
+ * change meanwhile.  OA_ERR_CONFIG when a value is wrong or when no key has
+ * such a variable. */
+OA_API oa_status oa_config_load_env(oa_config *config, oa_error *error);
+
+/* OA_ERR_CONFIG when the key is unknown, the value is wrong, or the feature is
+ * not in this version. */
+OA_API oa_status oa_config_set(oa_config *config, const char *key,
+                               const char *value, oa_error *error);
+
+/* Whether the values fit together, such as two ports that must differ.
+ * oa_service_start() asks this too.  OA_ERR_CONFIG. */
+OA_API oa_status oa_config_check(const oa_config *config, oa_error *error);
+
+/* Prints the values as YAML, each with the place where it comes from as a
+ * comment; secrets are masked.  What is printed loads to the same values.
+ * OA_ERR_NOMEM, or what SINK returned. */
+OA_API oa_status oa_config_print(const oa_config *config, oa_text_sink sink,
+                                 void *context);
+
+/* Prints every key with its variable, default, bounds and meaning.
+ * OA_ERR_NOMEM, or what SINK returned. */
+OA_API oa_status oa_config_describe(oa_text_sink sink, void *context);
+
+/* --- Service -------------------------------------------------------------
+ *
+ * Receives telemetry on its ports and keeps it in files, with threads of its
+ * own.  Log lines go to standard error.
+ */
+typedef struct oa_service oa_service;
+
+typedef enum oa_listener {
+  OA_LISTENER_PROTOBUF,     /* protocols.protobuf_port */
+  OA_LISTENER_ARROW_FLIGHT, /* protocols.arrow_flight_port */
+  OA_LISTENER_DASHBOARD     /* dashboard.port: health and metrics */
+} oa_listener;
+
+/* Starts a service that listens when this returns.  CONFIG may change or be
+ * freed afterwards.  OA_ERR_CONFIG; OA_ERR_IO when a port is taken or the
+ * directory cannot be used or belongs to another service; OA_ERR_NOMEM.
+ * After a failure nothing is left running. */
+OA_API oa_status oa_service_start(oa_service **out, const oa_config *config,
+                                  oa_error *error);
+
+/* The port that LISTENER really has, or 0 when it is off.  Any thread. */
+OA_API uint16_t oa_service_port(const oa_service *service,
+                                oa_listener listener);
+
+/* Writes to files what has come in so far and waits for that, at most
+ * TIMEOUT_MS.  OA_ERR_BUSY when the time was not enough.  Any thread. */
+OA_API oa_status oa_service_flush(oa_service *service, uint32_t timeout_ms,
+                                  oa_error *error);
+
+/* Stops listening, lets requests end for at most shutdown_timeout, writes
+ * everything, ends the files and frees SERVICE, also when it returns a
+ * failure: OA_ERR_IO when something could not be written.  No other call may
+ * be under way.  NULL is allowed. */
+OA_API oa_status oa_service_stop(oa_service *service, oa_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#include "otlp_arrow_reader.h"
+
+#endif

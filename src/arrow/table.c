@@ -1,0 +1,550 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "arrow/table.h"
+
+#include "base/mem.h"
+#include "base/text.h"
+
+/* Offsets and dictionary indices are 32 bits wide. */
+enum { FIRST_ROWS = 64, MAX_ROWS = INT32_MAX / 2 };
+
+/* --- make --- */
+
+static bool is_variable(const oa_field *field) {
+  return field->type == OA_TYPE_UTF8 || field->type == OA_TYPE_BINARY;
+}
+
+/* Bytes that ROWS values take in the values buffer. */
+static size_t values_size(const oa_field *field, uint32_t rows) {
+  if (field->dictionary) {
+    return (size_t)rows * sizeof(int32_t);
+  }
+  if (field->type == OA_TYPE_BOOL) {
+    return ((size_t)rows + 7) / 8;
+  }
+  return (size_t)rows * oa_field_width(field);
+}
+
+static bool has_offsets(const oa_field *field) {
+  return field->type == OA_TYPE_LIST ||
+         (is_variable(field) && !field->dictionary);
+}
+
+static oa_status init_child(oa_column *column, oa_table_tree *tree,
+                            uint64_t seed) {
+  const oa_field *item = column->field->children;
+  const bool is_struct = item->type == OA_TYPE_STRUCT;
+
+  column->child = oa_calloc(1, sizeof *column->child);
+  if (column->child == NULL) {
+    return OA_ERR_NOMEM;
+  }
+  return oa_table_init(column->child, is_struct ? item->children : item,
+                       is_struct ? item->child_count : 1, tree, seed);
+}
+
+oa_status oa_table_init(oa_table *table, const oa_field *fields, size_t count,
+                        oa_table_tree *tree, uint64_t seed) {
+  *table = (oa_table){.column_count = count, .tree = tree};
+  table->columns = oa_calloc(count, sizeof *table->columns);
+  table->arrays = oa_calloc(count, sizeof *table->arrays);
+  table->dictionaries = oa_calloc(count, sizeof *table->dictionaries);
+  if (table->columns == NULL || table->arrays == NULL ||
+      table->dictionaries == NULL) {
+    return OA_ERR_NOMEM;
+  }
+  for (size_t i = 0; i < count; i++) {
+    oa_column *column = &table->columns[i];
+    column->field = &fields[i];
+    if (fields[i].type == OA_TYPE_LIST) {
+      OA_TRY(init_child(column, tree, seed));
+    } else if (fields[i].dictionary) {
+      column->dict = oa_calloc(1, sizeof *column->dict);
+      if (column->dict == NULL) {
+        return OA_ERR_NOMEM;
+      }
+      column->dict->seed = seed;
+    }
+  }
+  return OA_OK;
+}
+
+/* --- grow --- */
+
+/* BLOCK with SIZE bytes instead of OLD; NULL and a failed table when there is
+ * no memory, and then BLOCK is as it was. */
+static void *resize(oa_table *table, void *block, size_t old, size_t size) {
+  void *bigger = oa_realloc(block, size);
+  if (bigger == NULL) {
+    table->tree->failed = true;
+    return NULL;
+  }
+  table->tree->memory += size - old;
+  return bigger;
+}
+
+static size_t bits_size(uint32_t rows) {
+  return ((size_t)rows + 7) / 8;
+}
+
+static size_t offsets_size(uint32_t rows) {
+  return ((size_t)rows + 1) * sizeof(int32_t);
+}
+
+/* Gives COLUMN's buffers, those that it has, room for ROWS rows. */
+static bool resize_column(oa_table *table, oa_column *column, uint32_t rows) {
+  const uint32_t old = table->capacity;
+
+  if (column->validity != NULL) {
+    uint8_t *validity =
+        resize(table, column->validity, bits_size(old), bits_size(rows));
+    if (validity == NULL) {
+      return false;
+    }
+    column->validity = validity;
+  }
+  if (column->offsets != NULL) {
+    int32_t *offsets =
+        resize(table, column->offsets, offsets_size(old), offsets_size(rows));
+    if (offsets == NULL) {
+      return false;
+    }
+    column->offsets = offsets;
+    column->values = (uint8_t *)offsets;
+  } else if (column->values != NULL) {
+    uint8_t *values =
+        resize(table, column->values, values_size(column->field, old),
+               values_size(column->field, rows));
+    if (values == NULL) {
+      return false;
+    }
+    column->values = values;
+  }
+  return true;
+}
+
+oa_status oa_table_grow(oa_table *table) {
+  const uint32_t rows =
+      table->capacity == 0 ? FIRST_ROWS : table->capacity + table->capacity / 2;
+  if (rows > MAX_ROWS) {
+    table->tree->failed = true;
+    return OA_ERR_LIMIT;
+  }
+  for (size_t i = 0; i < table->column_count; i++) {
+    if (!resize_column(table, &table->columns[i], rows)) {
+      return OA_ERR_NOMEM;
+    }
+  }
+  table->capacity = rows;
+  return OA_OK;
+}
+
+/* First value of a column: its buffers, for as many rows as the table has. */
+static bool materialize(oa_table *table, oa_column *column) {
+  if (has_offsets(column->field)) {
+    int32_t *offsets = resize(table, NULL, 0, offsets_size(table->capacity));
+    if (offsets == NULL) {
+      return false;
+    }
+    offsets[0] = 0;
+    column->offsets = offsets;
+    /* Not NULL says that the buffers are there; nothing reads through it. */
+    column->values = (uint8_t *)offsets;
+    return true;
+  }
+  column->values =
+      resize(table, NULL, 0, values_size(column->field, table->capacity));
+  return column->values != NULL;
+}
+
+/* The rows so far all hold values; from now on bits say which do. */
+static bool start_validity(oa_table *table, oa_column *column) {
+  uint8_t *validity = resize(table, NULL, 0, bits_size(table->capacity));
+  if (validity == NULL) {
+    return false;
+  }
+  const uint32_t rows = column->filled;
+  memset(validity, 0xFF, rows >> 3);
+  if ((rows & 7) != 0) {
+    validity[rows >> 3] = (uint8_t)((1U << (rows & 7)) - 1);
+  }
+  column->validity = validity;
+  return true;
+}
+
+/* Zeroes what the rows [from, to) hold in bitmap BITS; higher bits of FROM's
+ * byte are zero already. */
+static void clear_bits(uint8_t *bits, uint32_t from, uint32_t to) {
+  const uint32_t first = (from + 7) >> 3;
+  const uint32_t last = (to + 7) >> 3;
+  if (last > first) {
+    memset(bits + first, 0, last - first);
+  }
+}
+
+bool oa_column_catch_up(oa_table *table, oa_column *column, uint32_t row) {
+  if (column->values == NULL && !materialize(table, column)) {
+    return false;
+  }
+  const uint32_t from = column->filled;
+  if (from >= row) {
+    return true;
+  }
+  if (column->field->nullable) {
+    if (column->validity == NULL && !start_validity(table, column)) {
+      return false;
+    }
+    clear_bits(column->validity, from, row);
+  }
+  if (has_offsets(column->field)) {
+    const int32_t end = column->offsets[from];
+    for (uint32_t i = from; i < row; i++) {
+      column->offsets[i + 1] = end;
+    }
+  } else if (column->field->type == OA_TYPE_BOOL) {
+    clear_bits(column->values, from, row);
+  } else {
+    const size_t width = values_size(column->field, 1);
+    memset(column->values + from * width, 0, (row - from) * width);
+  }
+  column->filled = row;
+  return true;
+}
+
+/* --- put --- */
+
+/* Rows are set in order: the first of a byte gives all its bits. */
+static void set_bit(uint8_t *bits, uint32_t row, bool value) {
+  uint8_t *byte = bits + (row >> 3);
+  const unsigned bit = row & 7;
+  const unsigned old = bit == 0 ? 0 : *byte;
+  *byte = (uint8_t)(old | (unsigned)value << bit);
+}
+
+void oa_put_bool(oa_table *table, oa_column *column, bool v) {
+  const uint32_t row = table->length;
+  if (oa_column_begin(table, column, row)) {
+    set_bit(column->values, row, v);
+  }
+}
+
+/* Replaces TEXT by a repaired copy when it is not UTF-8. */
+static bool repair(oa_table *table, const uint8_t **text, size_t *len) {
+  if (oa_utf8_valid(*text, *len)) {
+    return true;
+  }
+  oa_buf *scratch = &table->tree->scratch;
+  scratch->len = 0;
+  if (oa_utf8_repair(scratch, *text, *len) != OA_OK) {
+    table->tree->failed = true;
+    return false;
+  }
+  table->tree->repaired++;
+  *text = scratch->data;
+  *len = scratch->len;
+  return true;
+}
+
+void oa_put_bytes(oa_table *table, oa_column *column, const uint8_t *bytes,
+                  size_t len) {
+  const uint32_t row = table->length;
+  if (column->field->type == OA_TYPE_UTF8 && !repair(table, &bytes, &len)) {
+    return;
+  }
+  const size_t cap = column->bytes.cap;
+  if (len > (size_t)INT32_MAX - column->bytes.len ||
+      oa_buf_reserve(&column->bytes, len) != OA_OK) {
+    table->tree->failed = true;
+    return;
+  }
+  table->tree->memory += column->bytes.cap - cap;
+  if (oa_column_begin(table, column, row)) {
+    if (len > 0) {
+      memcpy(column->bytes.data + column->bytes.len, bytes, len);
+      column->bytes.len += len;
+    }
+    column->offsets[row + 1] = (int32_t)column->bytes.len;
+  }
+}
+
+int32_t oa_column_intern(oa_table *table, oa_column *column,
+                         const uint8_t *bytes, size_t len) {
+  oa_dict *dict = column->dict;
+  if (len == 0) {
+    bytes = (const uint8_t *)""; /* it may have been NULL */
+  }
+  uint32_t hash = oa_dict_hash(dict, bytes, len);
+  int32_t number = oa_dict_find(dict, bytes, len, hash);
+
+  if (number >= 0) {
+    return number;
+  }
+  if (column->field->type == OA_TYPE_UTF8) {
+    const uint8_t *given = bytes;
+    if (!repair(table, &bytes, &len)) {
+      return -1;
+    }
+    if (bytes != given) {
+      hash = oa_dict_hash(dict, bytes, len);
+      number = oa_dict_find(dict, bytes, len, hash);
+      if (number >= 0) {
+        return number;
+      }
+    }
+  }
+  number = oa_dict_add(dict, bytes, len, hash);
+  if (number < 0) {
+    table->tree->failed = true;
+  }
+  return number;
+}
+
+void oa_put_text(oa_table *table, oa_column *column, const uint8_t *bytes,
+                 size_t len) {
+  const int32_t number = oa_column_intern(table, column, bytes, len);
+  if (number >= 0) {
+    oa_put_u32(table, column, (uint32_t)number);
+  }
+}
+
+void oa_put_list(oa_table *table, oa_column *column) {
+  const uint32_t row = table->length;
+  if (oa_column_begin(table, column, row)) {
+    column->offsets[row + 1] = (int32_t)column->child->length;
+  }
+}
+
+/* Validity of rows that were just given a value all at once. */
+static void mark_valid(oa_column *column, uint32_t from, uint32_t to) {
+  column->valid += to - from;
+  column->filled = to;
+  if (column->validity == NULL) {
+    return;
+  }
+  for (uint32_t row = from; row < to; row++) {
+    set_bit(column->validity, row, true);
+  }
+}
+
+void oa_fill_bool(oa_table *table, oa_column *column, uint32_t from,
+                  bool value) {
+  const uint32_t to = table->length;
+  if (from == to || !oa_column_catch_up(table, column, from)) {
+    return;
+  }
+  for (uint32_t row = from; row < to; row++) {
+    set_bit(column->values, row, value);
+  }
+  mark_valid(column, from, to);
+}
+
+void oa_fill_u8(oa_table *table, oa_column *column, uint32_t from,
+                uint8_t value) {
+  const uint32_t to = table->length;
+  if (from == to || !oa_column_catch_up(table, column, from)) {
+    return;
+  }
+  memset(column->values + from, value, to - from);
+  mark_valid(column, from, to);
+}
+
+void oa_fill_u32(oa_table *table, oa_column *column, uint32_t from,
+                 uint32_t value) {
+  const uint32_t to = table->length;
+  if (from == to || !oa_column_catch_up(table, column, from)) {
+    return;
+  }
+  uint8_t *at = column->values + (size_t)from * sizeof value;
+  for (uint32_t row = from; row < to; row++, at += sizeof value) {
+    memcpy(at, &value, sizeof value);
+  }
+  mark_valid(column, from, to);
+}
+
+void oa_fill_u64(oa_table *table, oa_column *column, uint32_t from,
+                 uint64_t value) {
+  const uint32_t to = table->length;
+  if (from == to || !oa_column_catch_up(table, column, from)) {
+    return;
+  }
+  uint8_t *at = column->values + (size_t)from * sizeof value;
+  for (uint32_t row = from; row < to; row++, at += sizeof value) {
+    memcpy(at, &value, sizeof value);
+  }
+  mark_valid(column, from, to);
+}
+
+/* --- cut --- */
+
+static uint32_t count_bits(const uint8_t *bits, uint32_t rows) {
+  uint32_t count = 0;
+  for (uint32_t i = 0; i < rows; i++) {
+    count += (bits[i >> 3] >> (i & 7)) & 1U;
+  }
+  return count;
+}
+
+/* Zero bits behind row LENGTH, as rows to come are added by OR. */
+static void trim_bits(uint8_t *bits, uint32_t length) {
+  if ((length & 7) != 0) {
+    bits[length >> 3] &= (uint8_t)((1U << (length & 7)) - 1);
+  }
+}
+
+static void truncate_column(oa_column *column, uint32_t length) {
+  if (column->filled <= length) {
+    return;
+  }
+  column->filled = length;
+  if (column->validity != NULL) {
+    trim_bits(column->validity, length);
+    column->valid = count_bits(column->validity, length);
+  } else if (column->valid > length) {
+    column->valid = length;
+  }
+  if (is_variable(column->field) && !column->field->dictionary) {
+    column->bytes.len = (size_t)column->offsets[length];
+  }
+  if (column->field->type == OA_TYPE_BOOL) {
+    trim_bits(column->values, length);
+  }
+}
+
+void oa_table_truncate(oa_table *table, uint32_t length) {
+  for (size_t i = 0; i < table->column_count; i++) {
+    truncate_column(&table->columns[i], length);
+  }
+  table->length = length;
+}
+
+void oa_table_clear(oa_table *table) {
+  for (size_t i = 0; i < table->column_count; i++) {
+    oa_column *column = &table->columns[i];
+    column->filled = 0;
+    column->valid = 0;
+    column->bytes.len = 0;
+    if (column->validity != NULL) {
+      table->tree->memory -= bits_size(table->capacity);
+      oa_free(column->validity);
+      column->validity = NULL;
+    }
+    if (column->dict != NULL) {
+      oa_dict_clear(column->dict);
+    }
+    if (column->child != NULL) {
+      oa_table_clear(column->child);
+    }
+  }
+  table->length = 0;
+}
+
+/* --- end --- */
+
+static void finish_column(oa_table *table, size_t i) {
+  oa_column *column = &table->columns[i];
+  oa_array *array = &table->arrays[i];
+  const oa_field *field = column->field;
+  const uint32_t length = table->length;
+
+  *array = (oa_array){.length = length};
+  if (field->nullable) {
+    array->null_count = (int64_t)length - column->valid;
+  }
+  if (field->type == OA_TYPE_LIST) {
+    const oa_array *items = oa_table_finish(column->child);
+    const oa_field *item = field->children;
+    if (item->type == OA_TYPE_STRUCT) {
+      column->child->item =
+          (oa_array){.length = column->child->length, .children = items};
+      items = &column->child->item;
+    }
+    array->children = items;
+  }
+  if (field->dictionary) {
+    oa_array *values = &table->dictionaries[i];
+    *values = (oa_array){.length = column->dict->count,
+                         .offsets = column->dict->offsets,
+                         .values = column->dict->bytes.data,
+                         .values_size = column->dict->bytes.len};
+    array->dictionary = values;
+  }
+  /* Nothing was ever put since the last clear: all null, or all zero. */
+  if (column->filled == 0 || !oa_column_catch_up(table, column, length)) {
+    return;
+  }
+  array->validity = array->null_count == 0 ? NULL : column->validity;
+  if (has_offsets(field)) {
+    array->offsets = column->offsets;
+    array->values = is_variable(field) ? column->bytes.data : NULL;
+    array->values_size = column->bytes.len;
+  } else {
+    array->values = column->values;
+    array->values_size = values_size(field, length);
+  }
+}
+
+const oa_array *oa_table_finish(oa_table *table) {
+  for (size_t i = 0; i < table->column_count; i++) {
+    finish_column(table, i);
+  }
+  return table->arrays;
+}
+
+size_t oa_table_dictionary_memory(const oa_table *table) {
+  size_t memory = 0;
+  for (size_t i = 0; i < table->column_count; i++) {
+    const oa_column *column = &table->columns[i];
+    if (column->dict != NULL) {
+      memory += oa_dict_memory(column->dict);
+    }
+    if (column->child != NULL) {
+      memory += oa_table_dictionary_memory(column->child);
+    }
+  }
+  return memory;
+}
+
+static void release_column(oa_column *column) {
+  if (!has_offsets(column->field)) {
+    oa_free(column->values);
+  }
+  oa_free(column->validity);
+  oa_free(column->offsets);
+  oa_buf_free(&column->bytes);
+  column->values = NULL;
+  column->validity = NULL;
+  column->offsets = NULL;
+  if (column->dict != NULL) {
+    oa_dict_free(column->dict);
+  }
+  if (column->child != NULL) {
+    oa_table_release(column->child);
+  }
+}
+
+void oa_table_release(oa_table *table) {
+  oa_table_clear(table);
+  for (size_t i = 0; i < table->column_count; i++) {
+    release_column(&table->columns[i]);
+  }
+  table->capacity = 0;
+  table->tree->memory = 0;
+}
+
+void oa_table_free(oa_table *table) {
+  for (size_t i = 0; table->columns != NULL && i < table->column_count; i++) {
+    oa_column *column = &table->columns[i];
+    if (column->field == NULL) {
+      continue; /* making the table failed before this column */
+    }
+    if (column->child != NULL) {
+      oa_table_free(column->child);
+    }
+    release_column(column);
+    oa_free(column->dict);
+    oa_free(column->child);
+  }
+  oa_free(table->columns);
+  oa_free(table->arrays);
+  oa_free(table->dictionaries);
+  *table = (oa_table){.tree = table->tree};
+}

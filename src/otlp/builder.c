@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/random.h>
+
+#include "base/mem.h"
+#include "otlp/builder_impl.h"
+
+/* Ords are drawn in blocks, so that builders share a counter without meeting
+ * on it at every request. */
+enum { ORD_BLOCK = 1 << 24 };
+
+/* --- make --- */
+
+static void collect(oa_otlp_builder *builder, oa_table *table) {
+  assert(builder->table_count < OA_BUILDER_MAX_TABLES);
+  builder->tables[builder->table_count++] = table;
+  for (size_t i = 0; i < table->column_count; i++) {
+    oa_column *column = &table->columns[i];
+    if (column->dict != NULL) {
+      assert(builder->dict_count < OA_BUILDER_MAX_DICTS);
+      builder->dicts[builder->dict_count++] = column->dict;
+    }
+    if (column->child != NULL) {
+      collect(builder, column->child);
+    }
+  }
+}
+
+static oa_table *items_of(oa_table *table, size_t column) {
+  return table->columns[column].child;
+}
+
+static void init_attrs(oa_otlp_builder *builder) {
+  oa_table *root = &builder->root;
+  switch (builder->signal) {
+    case OA_TRACES:
+      oa_attrs_init(&builder->attributes, items_of(root, OA_SPAN_ATTRIBUTES));
+      oa_attrs_init(
+          &builder->attributes_2,
+          items_of(items_of(root, OA_SPAN_EVENTS), OA_EVENT_ATTRIBUTES));
+      oa_attrs_init(
+          &builder->attributes_3,
+          items_of(items_of(root, OA_SPAN_LINKS), OA_LINK_ATTRIBUTES));
+      break;
+    case OA_METRICS:
+      oa_attrs_init(&builder->attributes, items_of(root, OA_POINT_ATTRIBUTES));
+      oa_attrs_init(
+          &builder->attributes_2,
+          items_of(items_of(root, OA_POINT_EXEMPLARS), OA_EXEMPLAR_ATTRIBUTES));
+      oa_attrs_init(&builder->attributes_3, items_of(root, OA_POINT_METADATA));
+      break;
+    default:
+      oa_attrs_init(&builder->attributes,
+                    items_of(root, OA_LOG_COL_ATTRIBUTES));
+      break;
+  }
+}
+
+oa_status oa_otlp_builder_new(oa_otlp_builder **out, oa_signal signal,
+                              _Atomic uint64_t *ords) {
+  oa_otlp_builder *builder = oa_calloc(1, sizeof *builder);
+  if (builder == NULL) {
+    return OA_ERR_NOMEM;
+  }
+  uint64_t seed = (uint64_t)(uintptr_t)builder;
+  if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != (ssize_t)sizeof seed) {
+    seed ^= UINT64_C(0x9E3779B97F4A7C15);
+  }
+  const oa_schema *schema = oa_otlp_schema(signal);
+  builder->signal = signal;
+  builder->ords = ords;
+  builder->resources.raw.seed = seed;
+  builder->scopes.raw.seed = seed;
+  const oa_status status =
+      oa_table_init(&builder->root, schema->fields, schema->field_count,
+                    &builder->tree, seed);
+  if (status != OA_OK) {
+    oa_otlp_builder_free(builder);
+    return status;
+  }
+  collect(builder, &builder->root);
+  builder->dicts[builder->dict_count++] = &builder->resources.raw;
+  builder->dicts[builder->dict_count++] = &builder->scopes.raw;
+  init_attrs(builder);
+  *out = builder;
+  return OA_OK;
+}
+
+static void free_owners(oa_owners *owners) {
+  oa_dict_free(&owners->raw);
+  oa_free(owners->entries);
+  owners->entries = NULL;
+  owners->capacity = 0;
+}
+
+void oa_otlp_builder_free(oa_otlp_builder *builder) {
+  if (builder == NULL) {
+    return;
+  }
+  oa_table_free(&builder->root);
+  free_owners(&builder->resources);
+  free_owners(&builder->scopes);
+  oa_buf_free(&builder->cbor);
+  oa_buf_free(&builder->text);
+  oa_buf_free(&builder->canonical);
+  oa_buf_free(&builder->tree.scratch);
+  oa_free(builder);
+}
+
+/* --- look --- */
+
+int64_t oa_otlp_builder_rows(const oa_otlp_builder *builder) {
+  return builder->root.length;
+}
+
+size_t oa_otlp_builder_memory(const oa_otlp_builder *builder) {
+  size_t memory = builder->tree.memory;
+  for (size_t i = 0; i < builder->dict_count; i++) {
+    memory += oa_dict_memory(builder->dicts[i]);
+  }
+  return memory;
+}
+
+oa_status oa_otlp_builder_columns(oa_otlp_builder *builder,
+                                  const oa_array **columns) {
+  builder->tree.failed = false;
+  *columns = oa_table_finish(&builder->root);
+  return builder->tree.failed ? OA_ERR_NOMEM : OA_OK;
+}
+
+/* --- cut and clear --- */
+
+void oa_builder_cut(oa_otlp_builder *builder, const uint32_t *lengths,
+                    bool root) {
+  for (size_t i = root ? 0 : 1; i < builder->table_count; i++) {
+    oa_table_truncate(builder->tables[i], lengths[i]);
+  }
+}
+
+void oa_otlp_builder_reset(oa_otlp_builder *builder, size_t keep) {
+  if (oa_otlp_builder_memory(builder) <= keep) {
+    oa_table_clear(&builder->root);
+    oa_dict_clear(&builder->resources.raw);
+    oa_dict_clear(&builder->scopes.raw);
+    return;
+  }
+  oa_table_release(&builder->root);
+  free_owners(&builder->resources);
+  free_owners(&builder->scopes);
+  oa_buf_free(&builder->cbor);
+  oa_buf_free(&builder->text);
+  oa_buf_free(&builder->canonical);
+  oa_buf_free(&builder->tree.scratch);
+}
+
+oa_status oa_builder_reject(oa_otlp_builder *builder, const char *format, ...) {
+  static const char *const names[OA_SIGNAL_COUNT][3] = {
+      [OA_TRACES] = {"resource_spans", "scope_spans", "spans"},
+      [OA_METRICS] = {"resource_metrics", "scope_metrics", "metrics"},
+      [OA_LOGS] = {"resource_logs", "scope_logs", "log_records"},
+  };
+  char *reason = builder->result->reason;
+  if (reason[0] == '\0') {
+    const size_t size = sizeof builder->result->reason;
+    const char *const *name = names[builder->signal];
+    const int used = snprintf(reason, size, "%s[%u].%s[%u].%s[%u]: ", name[0],
+                              builder->index[0], name[1], builder->index[1],
+                              name[2], builder->index[2]);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(reason + used, size - (size_t)used, format, args);
+    va_end(args);
+  }
+  return OA_RECORD_REJECTED;
+}
+
+void oa_builder_reserve_ords(oa_otlp_builder *builder, size_t len) {
+  uint64_t most = builder->resource_ord;
+  most = builder->scope_ord > most ? builder->scope_ord : most;
+  most = builder->metric_ord > most ? builder->metric_ord : most;
+  /* An empty message takes two bytes, and a request skips one number. */
+  const uint64_t need = len / 2 + 2;
+  if (builder->ord_end - most >= need) {
+    return;
+  }
+  const uint64_t block = need > ORD_BLOCK ? need : ORD_BLOCK;
+  const uint64_t start =
+      atomic_fetch_add_explicit(builder->ords, block, memory_order_relaxed);
+  builder->resource_ord = start;
+  builder->scope_ord = start;
+  builder->metric_ord = start;
+  builder->ord_end = start + block;
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* builder_impl.h - what the decoders of the three signals share.
+ *
+ * Private to otlp/.  A decoder reads one record's fields into locals, puts
+ * child rows (attributes, events, ...) as it meets them, and writes the
+ * record's own row last.  So a record that turns out bad costs no more than
+ * cutting the child tables back.
+ */
+#ifndef OA_OTLP_BUILDER_IMPL_H
+#define OA_OTLP_BUILDER_IMPL_H
+
+#include "arrow/table.h"
+#include "otlp/otlp.h"
+#include "wire/cursor.h"
+
+enum {
+  OA_BUILDER_MAX_TABLES = 10,
+  OA_BUILDER_MAX_DICTS = 40,
+  /* Attributes of a list whose key and text are guessed from the list before:
+   * senders write the same ones in the same order. */
+  OA_ATTR_GUESSES = 32,
+};
+
+/* A record is bad by itself: leave it out, go on with the next.  This meaning
+ * never leaves the decoders. */
+#define OA_RECORD_REJECTED OA_ERR_UNSUPPORTED
+
+/* An attribute list's items: the child table and its columns. */
+typedef struct oa_attrs {
+  oa_table *table;
+  oa_column *column; /* of OA_ATTR_KEY */
+  uint32_t key_guess[OA_ATTR_GUESSES];
+  uint32_t str_guess[OA_ATTR_GUESSES];
+} oa_attrs;
+
+/* What the rows of one resource or scope have in common: numbers in the
+ * dictionaries of the columns, -1 = null. */
+typedef struct oa_owner {
+  int32_t number[5];
+} oa_owner;
+
+typedef struct oa_owners {
+  oa_dict raw; /* the sub-messages as they came; numbers the entries */
+  oa_owner *entries;
+  size_t capacity;
+} oa_owners;
+
+/* Where all tables and dictionaries stood. */
+typedef struct oa_builder_mark {
+  uint32_t lengths[OA_BUILDER_MAX_TABLES];
+  uint32_t dicts[OA_BUILDER_MAX_DICTS];
+} oa_builder_mark;
+
+struct oa_otlp_builder {
+  oa_signal signal;
+  oa_table_tree tree;
+  oa_table root;
+  oa_table *tables[OA_BUILDER_MAX_TABLES]; /* all of them, root first */
+  size_t table_count;
+  oa_dict *dicts[OA_BUILDER_MAX_DICTS];
+  size_t dict_count;
+
+  oa_attrs attributes;   /* the records' own */
+  oa_attrs attributes_2; /* of events, exemplars */
+  oa_attrs attributes_3; /* of links, metric metadata */
+  oa_owners resources;
+  oa_owners scopes;
+  oa_buf cbor;
+  oa_buf text;
+  oa_buf canonical;
+
+  _Atomic uint64_t *ords;
+  uint64_t resource_ord; /* the next numbers */
+  uint64_t scope_ord;
+  uint64_t metric_ord;
+  uint64_t ord_end; /* none of them may pass it */
+
+  /* The request that is being decoded. */
+  oa_otlp_result *result;
+  uint32_t index[3]; /* of resource, scope and record in it */
+};
+
+static inline oa_column *oa_builder_column(oa_otlp_builder *builder,
+                                           size_t column) {
+  return &builder->root.columns[column];
+}
+
+/* Cuts the child tables, and with ROOT the root too, back to LENGTHS. */
+void oa_builder_cut(oa_otlp_builder *builder, const uint32_t *lengths,
+                    bool root);
+
+static inline void oa_builder_lengths(const oa_otlp_builder *builder,
+                                      uint32_t *lengths) {
+  for (size_t i = 0; i < builder->table_count; i++) {
+    lengths[i] = builder->tables[i]->length;
+  }
+}
+
+/* Notes why ITEMS records are left out (the first reason is kept, with the
+ * path of the record in front) and returns OA_RECORD_REJECTED. */
+oa_status oa_builder_reject(oa_otlp_builder *builder, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Makes sure that the ords suffice for a request of LEN bytes. */
+void oa_builder_reserve_ords(oa_otlp_builder *builder, size_t len);
+
+/* The fills of the columns that a resource's or scope's rows share. */
+oa_status oa_builder_fill_resource(oa_otlp_builder *builder, uint32_t from,
+                                   oa_cursor resource, bool present,
+                                   oa_cursor schema_url);
+oa_status oa_builder_fill_scope(oa_otlp_builder *builder, uint32_t from,
+                                oa_cursor scope, bool present,
+                                oa_cursor schema_url);
+
+/* --- attrs.c --- */
+
+void oa_attrs_init(oa_attrs *attrs, oa_table *table);
+
+/* One KeyValue message, number ORDINAL of its list.  OA_RECORD_REJECTED,
+ * OA_ERR_MALFORMED, OA_ERR_TRUNCATED, OA_ERR_NOMEM. */
+oa_status oa_attrs_put(oa_otlp_builder *builder, oa_attrs *attrs,
+                       oa_cursor cursor, uint32_t ordinal);
+
+/* Records (decode_*.c): one span, log record or metric. */
+oa_status oa_decode_span(oa_otlp_builder *builder, oa_cursor cursor);
+oa_status oa_decode_log(oa_otlp_builder *builder, oa_cursor cursor);
+oa_status oa_decode_metric(oa_otlp_builder *builder, oa_cursor cursor);
+
+/* A field that is an id: LEN bytes or none at all. */
+static inline bool oa_id_ok(oa_cursor id, size_t len) {
+  return oa_cursor_done(&id) || oa_cursor_left(&id) == len;
+}
+
+static inline void oa_put_id(oa_table *table, oa_column *column, oa_cursor id,
+                             size_t len) {
+  if (!oa_cursor_done(&id)) {
+    oa_put_fixed(table, column, id.at, len);
+  }
+}
+
+/* Text whose absence is null. */
+static inline void oa_put_text_if_any(oa_table *table, oa_column *column,
+                                      oa_cursor text) {
+  if (!oa_cursor_done(&text)) {
+    oa_put_text(table, column, text.at, oa_cursor_left(&text));
+  }
+}
+
+/* A time whose 0 is null. */
+static inline void oa_put_time(oa_table *table, oa_column *column,
+                               uint64_t time) {
+  if (time != 0) {
+    oa_put_u64(table, column, time);
+  }
+}
+
+#endif

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The frame that the three requests share: ResourceX holds ScopeX holds
+ * records.  Field numbers are the same for all signals
+ * (opentelemetry-proto, collector/ and trace|metrics|logs v1). */
+#include "otlp/builder_impl.h"
+#include "otlp/message.h"
+
+typedef oa_status (*decode_record)(oa_otlp_builder *, oa_cursor);
+
+enum {
+  TAG_OWNER = OA_TAG(1, OA_WIRE_BYTES), /* resource, scope */
+  TAG_CHILD = OA_TAG(2, OA_WIRE_BYTES), /* scope_x, records */
+  TAG_SCHEMA_URL = OA_TAG(3, OA_WIRE_BYTES),
+  TAG_RESOURCE_X = OA_TAG(1, OA_WIRE_BYTES),
+};
+
+/* A resource or scope: one sub-message, or several that count together. */
+typedef struct owner {
+  oa_cursor bytes;
+  size_t pieces;
+  oa_buf joined;
+} owner;
+
+static oa_status add_piece(owner *o, oa_cursor *cursor) {
+  oa_cursor piece;
+  OA_TRY(oa_cursor_bytes(cursor, &piece));
+  if (o->pieces == 1) {
+    OA_TRY(oa_buf_put(&o->joined, o->bytes.at, oa_cursor_left(&o->bytes)));
+  }
+  if (o->pieces > 0) {
+    OA_TRY(oa_buf_put(&o->joined, piece.at, oa_cursor_left(&piece)));
+    o->bytes = oa_cursor_over(o->joined.data, o->joined.len);
+  } else {
+    o->bytes = piece;
+  }
+  o->pieces++;
+  return OA_OK;
+}
+
+/* When the owner was rejected its records go with it. */
+static oa_status settle(oa_otlp_builder *builder, oa_status status,
+                        const uint32_t *lengths, uint64_t accepted) {
+  if (status != OA_RECORD_REJECTED) {
+    return status;
+  }
+  oa_builder_cut(builder, lengths, true);
+  builder->result->rejected += builder->result->accepted - accepted;
+  builder->result->accepted = accepted;
+  return OA_OK;
+}
+
+static oa_status decode_scope_x(oa_otlp_builder *builder, oa_cursor cursor,
+                                decode_record record) {
+  oa_cursor url = {0};
+  owner scope = {0};
+  oa_status status = OA_OK;
+  uint32_t lengths[OA_BUILDER_MAX_TABLES];
+  const uint64_t accepted = builder->result->accepted;
+
+  oa_builder_lengths(builder, lengths);
+  builder->index[2] = 0;
+  while (status == OA_OK && !oa_cursor_done(&cursor)) {
+    uint32_t tag;
+    oa_cursor bytes;
+    status = oa_cursor_tag(&cursor, &tag);
+    if (status != OA_OK) {
+      break;
+    }
+    if (tag == TAG_CHILD) {
+      status = oa_cursor_bytes(&cursor, &bytes);
+      if (status == OA_OK) {
+        status = record(builder, bytes);
+        builder->index[2]++;
+      }
+    } else if (tag == TAG_OWNER) {
+      status = add_piece(&scope, &cursor);
+    } else if (tag == TAG_SCHEMA_URL) {
+      status = oa_cursor_bytes(&cursor, &url);
+    } else {
+      status = oa_cursor_skip(&cursor, tag);
+    }
+  }
+  if (status == OA_OK && builder->root.length > lengths[0]) {
+    status = oa_builder_fill_scope(builder, lengths[0], scope.bytes,
+                                   scope.pieces > 0, url);
+  }
+  oa_buf_free(&scope.joined);
+  return settle(builder, status, lengths, accepted);
+}
+
+static oa_status decode_resource_x(oa_otlp_builder *builder, oa_cursor cursor,
+                                   decode_record record) {
+  oa_cursor url = {0};
+  owner resource = {0};
+  oa_status status = OA_OK;
+  uint32_t lengths[OA_BUILDER_MAX_TABLES];
+  const uint64_t accepted = builder->result->accepted;
+
+  oa_builder_lengths(builder, lengths);
+  builder->index[1] = 0;
+  while (status == OA_OK && !oa_cursor_done(&cursor)) {
+    uint32_t tag;
+    oa_cursor bytes;
+    status = oa_cursor_tag(&cursor, &tag);
+    if (status != OA_OK) {
+      break;
+    }
+    if (tag == TAG_CHILD) {
+      status = oa_cursor_bytes(&cursor, &bytes);
+      if (status == OA_OK) {
+        status = decode_scope_x(builder, bytes, record);
+        builder->index[1]++;
+      }
+    } else if (tag == TAG_OWNER) {
+      status = add_piece(&resource, &cursor);
+    } else if (tag == TAG_SCHEMA_URL) {
+      status = oa_cursor_bytes(&cursor, &url);
+    } else {
+      status = oa_cursor_skip(&cursor, tag);
+    }
+  }
+  if (status == OA_OK && builder->root.length > lengths[0]) {
+    status = oa_builder_fill_resource(builder, lengths[0], resource.bytes,
+                                      resource.pieces > 0, url);
+  }
+  oa_buf_free(&resource.joined);
+  return settle(builder, status, lengths, accepted);
+}
+
+static oa_status decode_request(oa_otlp_builder *builder, oa_cursor cursor,
+                                decode_record record) {
+  builder->index[0] = 0;
+  while (!oa_cursor_done(&cursor)) {
+    uint32_t tag;
+    OA_TRY(oa_cursor_tag(&cursor, &tag));
+    if (tag != TAG_RESOURCE_X) {
+      OA_TRY(oa_cursor_skip(&cursor, tag));
+      continue;
+    }
+    oa_cursor bytes;
+    OA_TRY(oa_cursor_bytes(&cursor, &bytes));
+    OA_TRY(decode_resource_x(builder, bytes, record));
+    builder->index[0]++;
+  }
+  return OA_OK;
+}
+
+static void set_mark(const oa_otlp_builder *builder, oa_builder_mark *mark) {
+  oa_builder_lengths(builder, mark->lengths);
+  for (size_t i = 0; i < builder->dict_count; i++) {
+    mark->dicts[i] = builder->dicts[i]->count;
+  }
+}
+
+static void go_back(oa_otlp_builder *builder, const oa_builder_mark *mark) {
+  oa_builder_cut(builder, mark->lengths, true);
+  for (size_t i = 0; i < builder->dict_count; i++) {
+    oa_dict_truncate(builder->dicts[i], mark->dicts[i]);
+  }
+}
+
+oa_status oa_otlp_decode(oa_otlp_builder *builder, const uint8_t *bytes,
+                         size_t len, oa_otlp_result *result, oa_error *error) {
+  static const decode_record records[OA_SIGNAL_COUNT] = {
+      [OA_TRACES] = oa_decode_span,
+      [OA_METRICS] = oa_decode_metric,
+      [OA_LOGS] = oa_decode_log,
+  };
+  oa_builder_mark mark;
+  set_mark(builder, &mark);
+  *result = (oa_otlp_result){0};
+  builder->result = result;
+  builder->tree.failed = false;
+  builder->tree.repaired = 0;
+  oa_builder_reserve_ords(builder, len);
+
+  oa_status status = decode_request(builder, oa_cursor_over(bytes, len),
+                                    records[builder->signal]);
+  builder->resource_ord++; /* the number between requests */
+  builder->result = NULL;
+  result->repaired = builder->tree.repaired;
+  if (status == OA_OK && builder->tree.failed) {
+    status = OA_ERR_NOMEM;
+  }
+  if (status == OA_OK) {
+    return OA_OK;
+  }
+  go_back(builder, &mark);
+  *result = (oa_otlp_result){0};
+  if (status == OA_ERR_TRUNCATED || status == OA_ERR_MALFORMED) {
+    oa_message_explain(builder->signal, bytes, len, error);
+    return status;
+  }
+  return oa_error_set(error, status, "%s: %s", oa_signal_name(builder->signal),
+                      oa_status_text(status));
+}

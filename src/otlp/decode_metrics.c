@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Metrics: one row for each data point (opentelemetry-proto,
+ * metrics/v1/metrics.proto). */
+#include "otlp/builder_impl.h"
+#include "otlp/points_impl.h"
+
+enum {
+  TAG_NAME = OA_TAG(1, OA_WIRE_BYTES),
+  TAG_DESCRIPTION = OA_TAG(2, OA_WIRE_BYTES),
+  TAG_UNIT = OA_TAG(3, OA_WIRE_BYTES),
+  TAG_GAUGE = OA_TAG(5, OA_WIRE_BYTES),
+  TAG_SUM = OA_TAG(7, OA_WIRE_BYTES),
+  TAG_HISTOGRAM = OA_TAG(9, OA_WIRE_BYTES),
+  TAG_EXP_HISTOGRAM = OA_TAG(10, OA_WIRE_BYTES),
+  TAG_SUMMARY = OA_TAG(11, OA_WIRE_BYTES),
+  TAG_METADATA = OA_TAG(12, OA_WIRE_BYTES),
+};
+
+typedef struct metric {
+  oa_cursor name, description, unit;
+  oa_cursor all;  /* the whole message */
+  oa_cursor data; /* from the data oneof's first piece that counts on */
+  uint32_t data_tag;
+  bool has_metadata;
+  uint8_t type;
+  uint64_t temporality, monotonic;
+  uint32_t points; /* stored so far */
+} metric;
+
+/* The fields of the metric itself: its points come in a second pass, as
+ * only then is it known which of the oneof's kinds counts. */
+static oa_status read_metric(metric *m, oa_cursor cursor) {
+  m->all = cursor;
+  while (!oa_cursor_done(&cursor)) {
+    const uint8_t *at = cursor.at;
+    oa_cursor ignored;
+    uint32_t tag;
+    OA_TRY(oa_cursor_tag(&cursor, &tag));
+    switch (tag) {
+      case TAG_NAME:
+        OA_TRY(oa_cursor_bytes(&cursor, &m->name));
+        break;
+      case TAG_DESCRIPTION:
+        OA_TRY(oa_cursor_bytes(&cursor, &m->description));
+        break;
+      case TAG_UNIT:
+        OA_TRY(oa_cursor_bytes(&cursor, &m->unit));
+        break;
+      case TAG_GAUGE:
+      case TAG_SUM:
+      case TAG_HISTOGRAM:
+      case TAG_EXP_HISTOGRAM:
+      case TAG_SUMMARY:
+        OA_TRY(oa_cursor_bytes(&cursor, &ignored));
+        if (tag != m->data_tag) {
+          m->data_tag = tag;
+          m->data.at = at;
+        }
+        break;
+      case TAG_METADATA:
+        OA_TRY(oa_cursor_bytes(&cursor, &ignored));
+        m->has_metadata = true;
+        break;
+      default:
+        OA_TRY(oa_cursor_skip(&cursor, tag));
+    }
+  }
+  m->data.end = cursor.end;
+  return OA_OK;
+}
+
+static uint8_t metric_type(uint32_t data_tag) {
+  switch (data_tag) {
+    case TAG_GAUGE:
+      return OA_METRIC_GAUGE;
+    case TAG_SUM:
+      return OA_METRIC_SUM;
+    case TAG_HISTOGRAM:
+      return OA_METRIC_HISTOGRAM;
+    case TAG_EXP_HISTOGRAM:
+      return OA_METRIC_EXP_HISTOGRAM;
+    case TAG_SUMMARY:
+      return OA_METRIC_SUMMARY;
+    default:
+      return OA_METRIC_NONE;
+  }
+}
+
+/* The metric's metadata as the list of the row to come. */
+static oa_status put_metadata(oa_otlp_builder *b, const metric *m) {
+  oa_attrs *attrs = &b->attributes_3;
+  const uint32_t before = attrs->table->length;
+  oa_cursor cursor = m->all;
+
+  while (m->has_metadata && !oa_cursor_done(&cursor)) {
+    oa_cursor entry;
+    uint32_t tag;
+    OA_TRY(oa_cursor_tag(&cursor, &tag));
+    if (tag != TAG_METADATA) {
+      OA_TRY(oa_cursor_skip(&cursor, tag));
+      continue;
+    }
+    OA_TRY(oa_cursor_bytes(&cursor, &entry));
+    OA_TRY(oa_attrs_put(b, attrs, entry, attrs->table->length - before));
+  }
+  oa_put_list_since(&b->root, oa_builder_column(b, OA_POINT_METADATA), before);
+  return OA_OK;
+}
+
+static oa_status decode_point(oa_otlp_builder *b, metric *m, oa_cursor cursor) {
+  uint32_t lengths[OA_BUILDER_MAX_TABLES];
+  oa_status status;
+
+  oa_builder_lengths(b, lengths);
+  OA_TRY(oa_table_reserve(&b->root));
+  switch (m->type) {
+    case OA_METRIC_HISTOGRAM:
+      status = oa_decode_histogram_point(b, cursor);
+      break;
+    case OA_METRIC_EXP_HISTOGRAM:
+      status = oa_decode_exp_histogram_point(b, cursor);
+      break;
+    case OA_METRIC_SUMMARY:
+      status = oa_decode_summary_point(b, cursor);
+      break;
+    default:
+      status = oa_decode_number_point(b, cursor);
+      break;
+  }
+  if (status == OA_OK) {
+    status = put_metadata(b, m);
+  }
+  if (status == OA_RECORD_REJECTED) {
+    oa_builder_cut(b, lengths, true);
+    b->result->rejected++;
+    return OA_OK;
+  }
+  OA_TRY(status);
+  oa_put_u32(&b->root, oa_builder_column(b, OA_POINT_POINT_ORD), m->points++);
+  b->root.length++;
+  b->result->accepted++;
+  return OA_OK;
+}
+
+/* One piece of the data oneof. */
+static oa_status decode_data(oa_otlp_builder *b, metric *m, oa_cursor cursor) {
+  while (!oa_cursor_done(&cursor)) {
+    oa_cursor point;
+    uint32_t tag;
+    OA_TRY(oa_cursor_tag(&cursor, &tag));
+    switch (tag) {
+      case OA_TAG(1, OA_WIRE_BYTES):
+        OA_TRY(oa_cursor_bytes(&cursor, &point));
+        OA_TRY(decode_point(b, m, point));
+        break;
+      case OA_TAG(2, OA_WIRE_VARINT):
+        OA_TRY(oa_cursor_varint(&cursor, &m->temporality));
+        break;
+      case OA_TAG(3, OA_WIRE_VARINT):
+        OA_TRY(oa_cursor_varint(&cursor, &m->monotonic));
+        break;
+      default:
+        OA_TRY(oa_cursor_skip(&cursor, tag));
+    }
+  }
+  return OA_OK;
+}
+
+static oa_status decode_pieces(oa_otlp_builder *b, metric *m) {
+  oa_cursor cursor = m->data;
+  while (m->data_tag != 0 && !oa_cursor_done(&cursor)) {
+    oa_cursor piece;
+    uint32_t tag;
+    OA_TRY(oa_cursor_tag(&cursor, &tag));
+    if (tag != m->data_tag) {
+      OA_TRY(oa_cursor_skip(&cursor, tag));
+      continue;
+    }
+    OA_TRY(oa_cursor_bytes(&cursor, &piece));
+    OA_TRY(decode_data(b, m, piece));
+  }
+  return OA_OK;
+}
+
+/* A metric without points is a row too, with null for point_ord. */
+static oa_status put_empty_metric(oa_otlp_builder *b, const metric *m) {
+  uint32_t lengths[OA_BUILDER_MAX_TABLES];
+  oa_builder_lengths(b, lengths);
+  OA_TRY(oa_table_reserve(&b->root));
+  const oa_status status = put_metadata(b, m);
+  if (status == OA_RECORD_REJECTED) {
+    oa_builder_cut(b, lengths, true);
+    return OA_OK;
+  }
+  OA_TRY(status);
+  b->root.length++;
+  return OA_OK;
+}
+
+static void fill_text(oa_otlp_builder *b, size_t column, uint32_t from,
+                      oa_cursor text, bool required) {
+  if (required || !oa_cursor_done(&text)) {
+    oa_column *to = oa_builder_column(b, column);
+    const int32_t number =
+        oa_column_intern(&b->root, to, text.at, oa_cursor_left(&text));
+    if (number >= 0) {
+      oa_fill_u32(&b->root, to, from, (uint32_t)number);
+    }
+  }
+}
+
+/* What all rows of a metric have in common. */
+static void fill_metric(oa_otlp_builder *b, const metric *m, uint32_t from) {
+  oa_table *root = &b->root;
+  oa_column *column = root->columns;
+
+  fill_text(b, OA_POINT_METRIC_NAME, from, m->name, true);
+  fill_text(b, OA_POINT_DESCRIPTION, from, m->description, false);
+  fill_text(b, OA_POINT_UNIT, from, m->unit, false);
+  oa_fill_u64(root, &column[OA_POINT_METRIC_ORD], from, b->metric_ord++);
+  oa_fill_u8(root, &column[OA_POINT_METRIC_TYPE], from, m->type);
+  if (m->type == OA_METRIC_SUM || m->type == OA_METRIC_HISTOGRAM ||
+      m->type == OA_METRIC_EXP_HISTOGRAM) {
+    oa_fill_u32(root, &column[OA_POINT_TEMPORALITY], from,
+                (uint32_t)m->temporality);
+  }
+  if (m->type == OA_METRIC_SUM) {
+    oa_fill_bool(root, &column[OA_POINT_IS_MONOTONIC], from, m->monotonic != 0);
+  }
+}
+
+oa_status oa_decode_metric(oa_otlp_builder *b, oa_cursor cursor) {
+  const uint32_t from = b->root.length;
+  const uint64_t rejected = b->result->rejected;
+  metric m = {0};
+
+  OA_TRY(read_metric(&m, cursor));
+  m.type = metric_type(m.data_tag);
+  OA_TRY(decode_pieces(b, &m));
+  if (b->root.length == from && b->result->rejected == rejected) {
+    OA_TRY(put_empty_metric(b, &m));
+  }
+  if (b->root.length > from) {
+    fill_metric(b, &m, from);
+  }
+  return OA_OK;
+}

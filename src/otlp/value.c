@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "otlp/value.h"
+
+#include "base/text.h"
+#include "otlp/otlp.h"
+
+enum {
+  /* A value in several pieces is copied together, once for each level of
+   * nesting.  No encoder does that, so this bound only stops attackers. */
+  MAX_JOINED = 1 << 20,
+  CBOR_TEXT = 0x60,
+  CBOR_BYTES = 0x40,
+  CBOR_NEGATIVE = 0x20,
+  CBOR_ARRAY = 0x9F,
+  CBOR_MAP = 0xBF,
+  CBOR_BREAK = 0xFF,
+  CBOR_FALSE = 0xF4,
+  CBOR_NULL = 0xF6,
+  CBOR_DOUBLE = 0xFB,
+};
+
+oa_status oa_any_read(oa_cursor cursor, oa_any *out) {
+  oa_any any = {0};
+  while (!oa_cursor_done(&cursor)) {
+    const uint8_t *at = cursor.at;
+    uint32_t tag;
+    OA_TRY(oa_cursor_tag(&cursor, &tag));
+    switch (tag) {
+      case OA_ANY_BOOL:
+      case OA_ANY_INT:
+        OA_TRY(oa_cursor_varint(&cursor, &any.bits));
+        break;
+      case OA_ANY_DOUBLE:
+        OA_TRY(oa_cursor_fixed64(&cursor, &any.bits));
+        break;
+      case OA_ANY_STRING:
+      case OA_ANY_BYTES:
+        OA_TRY(oa_cursor_bytes(&cursor, &any.bytes));
+        break;
+      case OA_ANY_ARRAY:
+      case OA_ANY_MAP:
+        OA_TRY(oa_cursor_bytes(&cursor, &any.bytes));
+        if (tag != any.tag) {
+          any.from.at = at;
+        }
+        break;
+      default:
+        OA_TRY(oa_cursor_skip(&cursor, tag));
+        continue;
+    }
+    any.tag = tag;
+  }
+  any.from.end = cursor.end;
+  *out = any;
+  return OA_OK;
+}
+
+/* --- CBOR --- */
+
+static oa_status put_head(oa_buf *out, uint8_t major, uint64_t value) {
+  OA_TRY(oa_buf_reserve(out, 9));
+  uint8_t *at = out->data + out->len;
+  unsigned bytes = 0;
+  if (value < 24) {
+    *at++ = (uint8_t)(major | value);
+  } else {
+    unsigned code = 24;
+    bytes = 1;
+    while (bytes < 8 && (value >> (8 * bytes)) != 0) {
+      bytes *= 2;
+      code++;
+    }
+    *at++ = (uint8_t)(major | code);
+  }
+  for (unsigned i = bytes; i > 0; i--) {
+    *at++ = (uint8_t)(value >> (8 * (i - 1)));
+  }
+  out->len = (size_t)(at - out->data);
+  return OA_OK;
+}
+
+static oa_status put_text(oa_buf *out, oa_cursor text, uint64_t *repaired) {
+  const size_t len = oa_cursor_left(&text);
+  if (oa_utf8_valid(text.at, len)) {
+    OA_TRY(put_head(out, CBOR_TEXT, len));
+    return oa_buf_put(out, text.at, len);
+  }
+  oa_buf valid = {0};
+  oa_status status = oa_utf8_repair(&valid, text.at, len);
+  if (status == OA_OK) {
+    status = put_head(out, CBOR_TEXT, valid.len);
+  }
+  if (status == OA_OK) {
+    status = oa_buf_put(out, valid.data, valid.len);
+  }
+  oa_buf_free(&valid);
+  *repaired += 1;
+  return status;
+}
+
+static oa_status put_int(oa_buf *out, uint64_t bits) {
+  const bool negative = (bits >> 63) != 0;
+  return put_head(out, negative ? CBOR_NEGATIVE : 0, negative ? ~bits : bits);
+}
+
+static oa_status put_double(oa_buf *out, uint64_t bits) {
+  uint8_t item[9] = {CBOR_DOUBLE};
+  for (unsigned i = 0; i < 8; i++) {
+    item[1 + i] = (uint8_t)(bits >> (56 - 8 * i));
+  }
+  return oa_buf_put(out, item, sizeof item);
+}
+
+static oa_status put_value(oa_cursor cursor, unsigned depth, oa_buf *out,
+                           uint64_t *repaired) {
+  oa_any any;
+  OA_TRY(oa_any_read(cursor, &any));
+  switch (any.tag) {
+    case OA_ANY_STRING:
+      return put_text(out, any.bytes, repaired);
+    case OA_ANY_BOOL:
+      return oa_buf_put_byte(out, (uint8_t)(CBOR_FALSE + (any.bits != 0)));
+    case OA_ANY_INT:
+      return put_int(out, any.bits);
+    case OA_ANY_DOUBLE:
+      return put_double(out, any.bits);
+    case OA_ANY_BYTES:
+      OA_TRY(put_head(out, CBOR_BYTES, oa_cursor_left(&any.bytes)));
+      return oa_buf_put(out, any.bytes.at, oa_cursor_left(&any.bytes));
+    case OA_ANY_ARRAY:
+    case OA_ANY_MAP:
+      return oa_any_put_cbor(&any, depth, out, repaired);
+    default:
+      return oa_buf_put_byte(out, CBOR_NULL);
+  }
+}
+
+static oa_status put_entry(oa_cursor cursor, unsigned depth, oa_buf *out,
+                           uint64_t *repaired) {
+  oa_buf joined = {0};
+  oa_cursor key;
+  oa_cursor value;
+  oa_status status = oa_key_value_read(cursor, &key, &value, &joined);
+  if (status == OA_OK) {
+    status = put_text(out, key, repaired);
+  }
+  if (status == OA_OK) {
+    status = put_value(value, depth, out, repaired);
+  }
+  oa_buf_free(&joined);
+  return status;
+}
+
+/* The items of all occurrences of field TAG in FROM: values or entries. */
+static oa_status put_items(oa_cursor from, uint32_t tag, bool map,
+                           unsigned depth, oa_buf *out, uint64_t *repaired) {
+  while (!oa_cursor_done(&from)) {
+    uint32_t found;
+    oa_cursor item;
+    OA_TRY(oa_cursor_tag(&from, &found));
+    if (found != tag) {
+      OA_TRY(oa_cursor_skip(&from, found));
+      continue;
+    }
+    OA_TRY(oa_cursor_bytes(&from, &item));
+    OA_TRY(map ? put_entry(item, depth, out, repaired)
+               : put_value(item, depth, out, repaired));
+  }
+  return OA_OK;
+}
+
+oa_status oa_any_put_cbor(const oa_any *any, unsigned depth, oa_buf *out,
+                          uint64_t *repaired) {
+  const bool map = any->tag == OA_ANY_MAP;
+  oa_cursor from = any->from;
+
+  if (depth >= OA_OTLP_MAX_DEPTH) {
+    return OA_ERR_LIMIT;
+  }
+  OA_TRY(oa_buf_put_byte(out, map ? CBOR_MAP : CBOR_ARRAY));
+  while (!oa_cursor_done(&from)) {
+    uint32_t tag;
+    oa_cursor piece;
+    OA_TRY(oa_cursor_tag(&from, &tag));
+    if (tag != any->tag) {
+      OA_TRY(oa_cursor_skip(&from, tag));
+      continue;
+    }
+    OA_TRY(oa_cursor_bytes(&from, &piece));
+    OA_TRY(put_items(piece, OA_TAG(1, OA_WIRE_BYTES), map, depth + 1, out,
+                     repaired));
+  }
+  return oa_buf_put_byte(out, CBOR_BREAK);
+}
+
+oa_status oa_attributes_put_cbor(oa_cursor message, uint32_t tag, oa_buf *out,
+                                 uint64_t *repaired) {
+  OA_TRY(oa_buf_put_byte(out, CBOR_MAP));
+  OA_TRY(put_items(message, tag, true, 0, out, repaired));
+  return oa_buf_put_byte(out, CBOR_BREAK);
+}
+
+oa_status oa_key_value_read(oa_cursor cursor, oa_cursor *key, oa_cursor *value,
+                            oa_buf *joined) {
+  size_t values = 0;
+
+  *key = *value = (oa_cursor){cursor.end, cursor.end};
+  while (!oa_cursor_done(&cursor)) {
+    uint32_t tag;
+    OA_TRY(oa_cursor_tag(&cursor, &tag));
+    if (tag == OA_TAG(1, OA_WIRE_BYTES)) {
+      OA_TRY(oa_cursor_bytes(&cursor, key));
+    } else if (tag == OA_TAG(2, OA_WIRE_BYTES)) {
+      oa_cursor piece;
+      OA_TRY(oa_cursor_bytes(&cursor, &piece));
+      if (values == 1) {
+        OA_TRY(oa_buf_put(joined, value->at, oa_cursor_left(value)));
+      }
+      if (values > 0) {
+        if (joined->len + oa_cursor_left(&piece) > MAX_JOINED) {
+          return OA_ERR_LIMIT;
+        }
+        OA_TRY(oa_buf_put(joined, piece.at, oa_cursor_left(&piece)));
+      }
+      *value = piece;
+      values++;
+    } else {
+      OA_TRY(oa_cursor_skip(&cursor, tag));
+    }
+  }
+  if (values > 1) {
+    *value = oa_cursor_over(joined->data, joined->len);
+  }
+  return OA_OK;
+}
