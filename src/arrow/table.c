@@ -55,6 +55,7 @@ oa_status oa_table_init(oa_table *table, const oa_field *fields, size_t count,
   for (size_t i = 0; i < count; i++) {
     oa_column *column = &table->columns[i];
     column->field = &fields[i];
+    column->starts_gaps = fields[i].nullable;
     if (fields[i].type == OA_TYPE_LIST) {
       OA_TRY(init_child(column, tree, seed));
     } else if (fields[i].dictionary) {
@@ -70,14 +71,20 @@ oa_status oa_table_init(oa_table *table, const oa_field *fields, size_t count,
 
 /* --- grow --- */
 
-/* BLOCK with SIZE bytes instead of OLD; NULL and a failed table when there is
- * no memory, and then BLOCK is as it was. */
-static void *resize(oa_table *table, void *block, size_t old, size_t size) {
-  void *bigger = oa_realloc(block, size);
+/* A zeroed block of SIZE bytes that begins with the USED bytes of BLOCK, which
+ * has OLD.  NULL and a failed table when there is no memory, and then BLOCK is
+ * as it was.  Zeroed pages fresh from the system are not even touched. */
+static void *resize(oa_table *table, void *block, size_t used, size_t old,
+                    size_t size) {
+  void *bigger = oa_calloc(1, size);
   if (bigger == NULL) {
     table->tree->failed = true;
     return NULL;
   }
+  if (used > 0) {
+    memcpy(bigger, block, used);
+  }
+  oa_free(block);
   table->tree->memory += size - old;
   return bigger;
 }
@@ -93,31 +100,33 @@ static size_t offsets_size(uint32_t rows) {
 /* Gives COLUMN's buffers, those that it has, room for ROWS rows. */
 static bool resize_column(oa_table *table, oa_column *column, uint32_t rows) {
   const uint32_t old = table->capacity;
+  const uint32_t used = column->filled;
 
   if (column->validity != NULL) {
-    uint8_t *validity =
-        resize(table, column->validity, bits_size(old), bits_size(rows));
+    uint8_t *validity = resize(table, column->validity, bits_size(used),
+                               bits_size(old), bits_size(rows));
     if (validity == NULL) {
       return false;
     }
     column->validity = validity;
   }
   if (column->offsets != NULL) {
-    int32_t *offsets =
-        resize(table, column->offsets, offsets_size(old), offsets_size(rows));
+    int32_t *offsets = resize(table, column->offsets, offsets_size(used),
+                              offsets_size(old), offsets_size(rows));
     if (offsets == NULL) {
       return false;
     }
     column->offsets = offsets;
     column->values = (uint8_t *)offsets;
   } else if (column->values != NULL) {
-    uint8_t *values =
-        resize(table, column->values, values_size(column->field, old),
-               values_size(column->field, rows));
+    uint8_t *values = resize(
+        table, column->values, values_size(column->field, used),
+        values_size(column->field, old), values_size(column->field, rows));
     if (values == NULL) {
       return false;
     }
     column->values = values;
+    column->dirty = 0;
   }
   return true;
 }
@@ -141,44 +150,33 @@ oa_status oa_table_grow(oa_table *table) {
 /* First value of a column: its buffers, for as many rows as the table has. */
 static bool materialize(oa_table *table, oa_column *column) {
   if (has_offsets(column->field)) {
-    int32_t *offsets = resize(table, NULL, 0, offsets_size(table->capacity));
-    if (offsets == NULL) {
-      return false;
-    }
-    offsets[0] = 0;
-    column->offsets = offsets;
+    column->offsets = resize(table, NULL, 0, 0, offsets_size(table->capacity));
     /* Not NULL says that the buffers are there; nothing reads through it. */
-    column->values = (uint8_t *)offsets;
-    return true;
+    column->values = (uint8_t *)column->offsets;
+    column->dirty = UINT32_MAX; /* offsets of passed rows must be written */
+  } else {
+    column->values =
+        resize(table, NULL, 0, 0, values_size(column->field, table->capacity));
   }
-  column->values =
-      resize(table, NULL, 0, values_size(column->field, table->capacity));
   return column->values != NULL;
 }
 
-/* The rows so far all hold values; from now on bits say which do. */
-static bool start_validity(oa_table *table, oa_column *column) {
-  uint8_t *validity = resize(table, NULL, 0, bits_size(table->capacity));
-  if (validity == NULL) {
+/* Rows so far all hold values; from now on bits say which do. */
+static bool start_gaps(oa_table *table, oa_column *column) {
+  const uint32_t rows = column->filled;
+  if (column->validity == NULL) {
+    column->validity = resize(table, NULL, 0, 0, bits_size(table->capacity));
+  }
+  if (column->validity == NULL) {
     return false;
   }
-  const uint32_t rows = column->filled;
-  memset(validity, 0xFF, rows >> 3);
+  memset(column->validity, 0xFF, rows >> 3);
   if ((rows & 7) != 0) {
-    validity[rows >> 3] = (uint8_t)((1U << (rows & 7)) - 1);
+    column->validity[rows >> 3] = (uint8_t)((1U << (rows & 7)) - 1);
   }
-  column->validity = validity;
+  column->gaps = true;
+  column->starts_gaps = false;
   return true;
-}
-
-/* Zeroes what the rows [from, to) hold in bitmap BITS; higher bits of FROM's
- * byte are zero already. */
-static void clear_bits(uint8_t *bits, uint32_t from, uint32_t to) {
-  const uint32_t first = (from + 7) >> 3;
-  const uint32_t last = (to + 7) >> 3;
-  if (last > first) {
-    memset(bits + first, 0, last - first);
-  }
 }
 
 bool oa_column_catch_up(oa_table *table, oa_column *column, uint32_t row) {
@@ -189,22 +187,18 @@ bool oa_column_catch_up(oa_table *table, oa_column *column, uint32_t row) {
   if (from >= row) {
     return true;
   }
-  if (column->field->nullable) {
-    if (column->validity == NULL && !start_validity(table, column)) {
-      return false;
-    }
-    clear_bits(column->validity, from, row);
+  if (column->starts_gaps && !start_gaps(table, column)) {
+    return false;
   }
   if (has_offsets(column->field)) {
     const int32_t end = column->offsets[from];
     for (uint32_t i = from; i < row; i++) {
       column->offsets[i + 1] = end;
     }
-  } else if (column->field->type == OA_TYPE_BOOL) {
-    clear_bits(column->values, from, row);
-  } else {
+  } else if (from < column->dirty) {
+    const uint32_t to = row < column->dirty ? row : column->dirty;
     const size_t width = values_size(column->field, 1);
-    memset(column->values + from * width, 0, (row - from) * width);
+    memset(column->values + from * width, 0, (to - from) * width);
   }
   column->filled = row;
   return true;
@@ -212,18 +206,14 @@ bool oa_column_catch_up(oa_table *table, oa_column *column, uint32_t row) {
 
 /* --- put --- */
 
-/* Rows are set in order: the first of a byte gives all its bits. */
-static void set_bit(uint8_t *bits, uint32_t row, bool value) {
-  uint8_t *byte = bits + (row >> 3);
-  const unsigned bit = row & 7;
-  const unsigned old = bit == 0 ? 0 : *byte;
-  *byte = (uint8_t)(old | (unsigned)value << bit);
+static void set_bit(uint8_t *bits, uint32_t row) {
+  bits[row >> 3] |= (uint8_t)(1U << (row & 7));
 }
 
 void oa_put_bool(oa_table *table, oa_column *column, bool v) {
   const uint32_t row = table->length;
-  if (oa_column_begin(table, column, row)) {
-    set_bit(column->values, row, v);
+  if (oa_column_begin(table, column, row) && v) {
+    set_bit(column->values, row);
   }
 }
 
@@ -317,11 +307,8 @@ void oa_put_list(oa_table *table, oa_column *column) {
 static void mark_valid(oa_column *column, uint32_t from, uint32_t to) {
   column->valid += to - from;
   column->filled = to;
-  if (column->validity == NULL) {
-    return;
-  }
-  for (uint32_t row = from; row < to; row++) {
-    set_bit(column->validity, row, true);
+  for (uint32_t row = from; column->gaps && row < to; row++) {
+    set_bit(column->validity, row);
   }
 }
 
@@ -331,8 +318,8 @@ void oa_fill_bool(oa_table *table, oa_column *column, uint32_t from,
   if (from == to || !oa_column_catch_up(table, column, from)) {
     return;
   }
-  for (uint32_t row = from; row < to; row++) {
-    set_bit(column->values, row, value);
+  for (uint32_t row = from; value && row < to; row++) {
+    set_bit(column->values, row);
   }
   mark_valid(column, from, to);
 }
@@ -383,30 +370,49 @@ static uint32_t count_bits(const uint8_t *bits, uint32_t rows) {
   return count;
 }
 
-/* Zero bits behind row LENGTH, as rows to come are added by OR. */
-static void trim_bits(uint8_t *bits, uint32_t length) {
-  if ((length & 7) != 0) {
-    bits[length >> 3] &= (uint8_t)((1U << (length & 7)) - 1);
+/* Zeroes the bits of the rows [from, to). */
+static void clear_bits(uint8_t *bits, uint32_t from, uint32_t to) {
+  size_t first = from >> 3;
+  if ((from & 7) != 0) {
+    bits[first++] &= (uint8_t)((1U << (from & 7)) - 1);
   }
+  const size_t end = bits_size(to);
+  if (end > first) {
+    memset(bits + first, 0, end - first);
+  }
+}
+
+/* Values of the rows from FROM on become zero again. */
+static void clear_values(oa_column *column, uint32_t from) {
+  if (column->values == NULL || has_offsets(column->field)) {
+    return;
+  }
+  const uint32_t to =
+      column->filled > column->dirty ? column->filled : column->dirty;
+  if (column->field->type == OA_TYPE_BOOL) {
+    clear_bits(column->values, from, to);
+  } else {
+    const size_t width = values_size(column->field, 1);
+    memset(column->values + from * width, 0, (to - from) * width);
+  }
+  column->dirty = 0;
 }
 
 static void truncate_column(oa_column *column, uint32_t length) {
   if (column->filled <= length) {
     return;
   }
-  column->filled = length;
-  if (column->validity != NULL) {
-    trim_bits(column->validity, length);
+  clear_values(column, length);
+  if (column->gaps) {
+    clear_bits(column->validity, length, column->filled);
     column->valid = count_bits(column->validity, length);
-  } else if (column->valid > length) {
+  } else {
     column->valid = length;
   }
   if (is_variable(column->field) && !column->field->dictionary) {
     column->bytes.len = (size_t)column->offsets[length];
   }
-  if (column->field->type == OA_TYPE_BOOL) {
-    trim_bits(column->values, length);
-  }
+  column->filled = length;
 }
 
 void oa_table_truncate(oa_table *table, uint32_t length) {
@@ -416,17 +422,32 @@ void oa_table_truncate(oa_table *table, uint32_t length) {
   table->length = length;
 }
 
+static void clear_column(oa_column *column, uint32_t length) {
+  const bool bits = column->field->type == OA_TYPE_BOOL;
+  if (!bits && !column->gaps && column->filled == length &&
+      !has_offsets(column->field)) {
+    /* Every row had a value, and so it will be in the next batch: zeroing
+     * waits until a row is passed over. */
+    if (column->dirty < length) {
+      column->dirty = length;
+    }
+  } else {
+    clear_values(column, 0);
+  }
+  if (column->gaps) {
+    clear_bits(column->validity, 0, column->filled);
+  }
+  column->gaps = false;
+  column->starts_gaps = column->field->nullable;
+  column->filled = 0;
+  column->valid = 0;
+  column->bytes.len = 0;
+}
+
 void oa_table_clear(oa_table *table) {
   for (size_t i = 0; i < table->column_count; i++) {
     oa_column *column = &table->columns[i];
-    column->filled = 0;
-    column->valid = 0;
-    column->bytes.len = 0;
-    if (column->validity != NULL) {
-      table->tree->memory -= bits_size(table->capacity);
-      oa_free(column->validity);
-      column->validity = NULL;
-    }
+    clear_column(column, table->length);
     if (column->dict != NULL) {
       oa_dict_clear(column->dict);
     }
@@ -513,6 +534,7 @@ static void release_column(oa_column *column) {
   column->values = NULL;
   column->validity = NULL;
   column->offsets = NULL;
+  column->dirty = 0;
   if (column->dict != NULL) {
     oa_dict_free(column->dict);
   }

@@ -33,10 +33,13 @@ typedef struct oa_table oa_table;
 typedef struct oa_column {
   const oa_field *field;
   uint8_t *values;   /* fixed-width values, bits, or dictionary indices */
-  uint8_t *validity; /* NULL while no row was passed over */
+  uint8_t *validity; /* counts only with GAPS */
   int32_t *offsets;  /* utf8, binary, list */
   uint32_t filled;   /* rows written; those up to the table's length are null */
-  uint32_t valid;    /* rows that hold a value */
+  uint32_t valid;    /* nullable columns: rows that hold a value */
+  uint32_t dirty;    /* values of rows in [filled, dirty) are not zero */
+  bool gaps;         /* a row was passed over: validity says which */
+  bool starts_gaps;  /* nullable, and no row was passed over yet */
   oa_buf bytes;      /* utf8, binary */
   oa_dict *dict;     /* dictionary columns */
   oa_table *child;   /* list columns: the items */
@@ -93,18 +96,20 @@ OA_INLINE oa_status oa_table_reserve(oa_table *table) {
  * a failed table when there is no memory. */
 bool oa_column_catch_up(oa_table *table, oa_column *column, uint32_t row);
 
+/* The row's value is about to be written.  Memory behind what is filled is
+ * zero already, so a gap mostly costs nothing. */
 OA_INLINE bool oa_column_begin(oa_table *table, oa_column *column,
                                uint32_t row) {
-  if ((column->filled != row || column->values == NULL) &&
+  const bool gap = column->filled != row;
+  if ((column->values == NULL ||
+       (gap && (column->starts_gaps || column->filled < column->dirty))) &&
       !oa_column_catch_up(table, column, row)) {
     return false;
   }
   column->filled = row + 1;
   column->valid++;
-  if (column->validity != NULL) {
-    uint8_t *byte = column->validity + (row >> 3);
-    const unsigned bit = row & 7;
-    *byte = (uint8_t)(bit == 0 ? 1 : *byte | 1U << bit);
+  if (column->gaps) {
+    column->validity[row >> 3] |= (uint8_t)(1U << (row & 7));
   }
   return true;
 }

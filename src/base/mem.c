@@ -34,6 +34,16 @@ void *oa_calloc(size_t count, size_t size) {
   return refused() ? NULL : calloc(count, size);
 }
 
+void *oa_calloc_aligned(size_t count, size_t size, size_t alignment) {
+  if (refused() || (size > 0 && count > (SIZE_MAX - alignment) / size)) {
+    return NULL;
+  }
+  /* aligned_alloc() wants a multiple of the alignment. */
+  const size_t bytes = (count * size + alignment - 1) / alignment * alignment;
+  void *block = aligned_alloc(alignment, bytes);
+  return block == NULL ? NULL : memset(block, 0, bytes);
+}
+
 void *oa_realloc(void *block, size_t size) {
   return refused() ? NULL : realloc(block, size);
 }

@@ -14,6 +14,10 @@
 void *oa_malloc(size_t size);
 void *oa_calloc(size_t count, size_t size);
 
+/* The same at a multiple of ALIGNMENT, a power of two: for blocks that
+ * threads must not share a cache line of. */
+void *oa_calloc_aligned(size_t count, size_t size, size_t alignment);
+
 /* On failure the old block stays as it was and stays the caller's. */
 void *oa_realloc(void *block, size_t size);
 

@@ -6,19 +6,121 @@ void oa_attrs_init(oa_attrs *attrs, oa_table *table) {
   *attrs = (oa_attrs){.table = table, .column = table->columns};
 }
 
-/* Puts TEXT, which mostly is what GUESS numbers in the dictionary. */
-static inline void put_guessed(oa_table *table, oa_column *column,
-                               const uint8_t *text, size_t len,
-                               uint32_t *guess) {
-  if (!oa_dict_is(column->dict, *guess, text, len)) {
-    const int32_t number = oa_column_intern(table, column, text, len);
+void oa_attrs_forget(oa_attrs *attrs) {
+  for (size_t i = 0; i < OA_ATTR_GUESSES; i++) {
+    attrs->guesses[i].prefix_len = 0;
+    attrs->guesses[i].str = 0;
+  }
+}
+
+/* --- the fast way: a key that was guessed, a scalar value --- */
+
+OA_INLINE void put_str(oa_attrs *attrs, const uint8_t *text, size_t len,
+                       oa_attr_guess *guess) {
+  oa_column *column = &attrs->column[OA_ATTR_STR];
+  if (!oa_dict_is(column->dict, guess->str, text, len)) {
+    const int32_t number = oa_column_intern(attrs->table, column, text, len);
     if (number < 0) {
       return;
     }
-    *guess = (uint32_t)number;
+    guess->str = (uint32_t)number;
   }
-  oa_put_u32(table, column, *guess);
+  oa_put_u32(attrs->table, column, guess->str);
 }
+
+/* The row's key and type; the value stands already. */
+OA_INLINE void put_row(oa_attrs *attrs, uint32_t key, uint8_t type) {
+  oa_put_u32(attrs->table, &attrs->column[OA_ATTR_KEY], key);
+  oa_put_u8(attrs->table, &attrs->column[OA_ATTR_TYPE], type);
+  attrs->table->length++;
+}
+
+/* True when the varint at AT ends right before END. */
+OA_INLINE bool whole_varint(const uint8_t *at, const uint8_t *end,
+                            uint64_t *out) {
+  if (end - at == 1 && *at < 0x80) {
+    *out = *at;
+    return true;
+  }
+  oa_cursor cursor = {at, end};
+  return oa_cursor_varint_long(&cursor, out) == OA_OK &&
+         oa_cursor_done(&cursor);
+}
+
+/* The guess for the KeyValue at CURSOR, by the first and last bytes of its
+ * key; NULL when it does not begin with a key as senders write it. */
+OA_INLINE oa_attr_guess *find_guess(oa_attrs *attrs, oa_cursor cursor) {
+  uint64_t head;
+  uint64_t tail;
+  const size_t left = oa_cursor_left(&cursor);
+  if (left < sizeof head || cursor.at[0] != OA_TAG(1, OA_WIRE_BYTES)) {
+    return NULL;
+  }
+  const size_t prefix_len = (size_t)cursor.at[1] + 3;
+  if (prefix_len < sizeof head || prefix_len > OA_ATTR_PREFIX ||
+      prefix_len > left) {
+    return NULL;
+  }
+  memcpy(&head, cursor.at, sizeof head);
+  memcpy(&tail, cursor.at + prefix_len - sizeof tail, sizeof tail);
+  const uint64_t mixed = (head ^ tail << 7) * UINT64_C(0x9E3779B97F4A7C15);
+  return &attrs->guesses[mixed >> 57];
+}
+
+_Static_assert(OA_ATTR_GUESSES == 1 << (64 - 57), "find_guess() shifts by it");
+
+/* Puts a KeyValue that begins as GUESS says and whose value is one scalar of
+ * less than 128 bytes.  False, and nothing put, when it is anything else. */
+OA_INLINE bool put_guessed(oa_attrs *attrs, oa_cursor cursor,
+                           oa_attr_guess *guess) {
+  const size_t prefix_len = guess->prefix_len;
+  uint64_t bits;
+
+  if (prefix_len == 0 || oa_cursor_left(&cursor) < prefix_len + 3 ||
+      !oa_bytes_equal(cursor.at, guess->prefix, prefix_len)) {
+    return false;
+  }
+  const uint8_t *value = cursor.at + prefix_len + 1;
+  const size_t len = (size_t)(cursor.end - value);
+  if (value[-1] != len || len >= 0x80) {
+    return false;
+  }
+  switch (value[0]) {
+    case OA_ANY_STRING:
+      if (value[1] != len - 2) {
+        return false;
+      }
+      put_str(attrs, value + 2, len - 2, guess);
+      put_row(attrs, guess->key, OA_VALUE_STR);
+      return true;
+    case OA_ANY_INT:
+      if (!whole_varint(value + 1, cursor.end, &bits)) {
+        return false;
+      }
+      oa_put_u64(attrs->table, &attrs->column[OA_ATTR_INT], bits);
+      put_row(attrs, guess->key, OA_VALUE_INT);
+      return true;
+    case OA_ANY_DOUBLE:
+      if (len != 1 + sizeof bits) {
+        return false;
+      }
+      memcpy(&bits, value + 1, sizeof bits);
+      oa_put_u64(attrs->table, &attrs->column[OA_ATTR_DOUBLE], bits);
+      put_row(attrs, guess->key, OA_VALUE_DOUBLE);
+      return true;
+    case OA_ANY_BOOL:
+      if (!whole_varint(value + 1, cursor.end, &bits)) {
+        return false;
+      }
+      oa_put_bool(attrs->table, &attrs->column[OA_ATTR_BOOL], bits != 0);
+      put_row(attrs, guess->key, OA_VALUE_BOOL);
+      return true;
+    default:
+      return false;
+  }
+}
+
+/* --- the general way --- */
 
 static oa_status put_nested(oa_otlp_builder *builder, oa_attrs *attrs,
                             const oa_any *any) {
@@ -38,103 +140,108 @@ static oa_status put_nested(oa_otlp_builder *builder, oa_attrs *attrs,
 }
 
 static oa_status put_any(oa_otlp_builder *builder, oa_attrs *attrs,
-                         const oa_any *any, uint32_t ordinal) {
+                         const oa_any *any, oa_attr_guess *guess,
+                         uint8_t *type) {
   oa_table *table = attrs->table;
   oa_column *column = attrs->column;
   const size_t len = oa_cursor_left(&any->bytes);
-  uint8_t type = OA_VALUE_EMPTY;
 
+  *type = OA_VALUE_EMPTY;
   switch (any->tag) {
     case OA_ANY_STRING:
-      type = OA_VALUE_STR;
-      put_guessed(table, &column[OA_ATTR_STR], any->bytes.at, len,
-                  &attrs->str_guess[ordinal % OA_ATTR_GUESSES]);
+      *type = OA_VALUE_STR;
+      put_str(attrs, any->bytes.at, len, guess);
       break;
     case OA_ANY_INT:
-      type = OA_VALUE_INT;
+      *type = OA_VALUE_INT;
       oa_put_u64(table, &column[OA_ATTR_INT], any->bits);
       break;
     case OA_ANY_DOUBLE:
-      type = OA_VALUE_DOUBLE;
+      *type = OA_VALUE_DOUBLE;
       oa_put_u64(table, &column[OA_ATTR_DOUBLE], any->bits);
       break;
     case OA_ANY_BOOL:
-      type = OA_VALUE_BOOL;
+      *type = OA_VALUE_BOOL;
       oa_put_bool(table, &column[OA_ATTR_BOOL], any->bits != 0);
       break;
     case OA_ANY_BYTES:
-      type = OA_VALUE_BYTES;
+      *type = OA_VALUE_BYTES;
       oa_put_bytes(table, &column[OA_ATTR_BYTES], any->bytes.at, len);
       break;
     case OA_ANY_ARRAY:
     case OA_ANY_MAP:
-      type = any->tag == OA_ANY_MAP ? OA_VALUE_MAP : OA_VALUE_SLICE;
-      OA_TRY(put_nested(builder, attrs, any));
-      break;
+      *type = any->tag == OA_ANY_MAP ? OA_VALUE_MAP : OA_VALUE_SLICE;
+      return put_nested(builder, attrs, any);
     default:
       break;
   }
-  oa_put_u8(table, &column[OA_ATTR_TYPE], type);
   return OA_OK;
 }
 
-/* A value that is one scalar field and nothing else, as nearly all are. */
-static inline bool read_scalar(oa_cursor cursor, oa_any *out) {
-  uint32_t tag;
-  oa_status status = OA_ERR_MALFORMED;
-  if (oa_cursor_tag(&cursor, &tag) != OA_OK) {
-    return false;
+/* Remembers how the KeyValue at CURSOR began, up to its value's length; KEY is
+ * its key, with NUMBER in the dictionary. */
+static void learn(const oa_attrs *attrs, oa_cursor cursor, oa_cursor key,
+                  uint32_t number, oa_attr_guess *guess) {
+  const size_t len = oa_cursor_left(&key);
+  guess->prefix_len = 0;
+  guess->key = number;
+  /* Only the plain form: tag, one byte of length, key, tag of the value.  A
+   * key that had to be repaired is looked up, so that it is counted. */
+  if (len + 3 > OA_ATTR_PREFIX || oa_cursor_left(&cursor) < len + 3 ||
+      key.at != cursor.at + 2 || cursor.at[0] != OA_TAG(1, OA_WIRE_BYTES) ||
+      cursor.at[len + 2] != OA_TAG(2, OA_WIRE_BYTES) ||
+      !oa_dict_is(attrs->column[OA_ATTR_KEY].dict, number, key.at, len)) {
+    return;
   }
-  if (tag == OA_ANY_STRING || tag == OA_ANY_BYTES) {
-    status = oa_cursor_bytes(&cursor, &out->bytes);
-  } else if (tag == OA_ANY_INT || tag == OA_ANY_BOOL) {
-    status = oa_cursor_varint(&cursor, &out->bits);
-  } else if (tag == OA_ANY_DOUBLE) {
-    status = oa_cursor_fixed64(&cursor, &out->bits);
-  }
-  out->tag = tag;
-  return status == OA_OK && oa_cursor_done(&cursor);
+  memcpy(guess->prefix, cursor.at, len + 3);
+  guess->prefix_len = (uint32_t)len + 3;
 }
 
-/* A KeyValue that is one key, then one value, and nothing else. */
-static inline bool read_plain(oa_cursor cursor, oa_cursor *key,
-                              oa_cursor *value) {
-  uint32_t tag;
-  return oa_cursor_tag(&cursor, &tag) == OA_OK &&
-         tag == OA_TAG(1, OA_WIRE_BYTES) &&
-         oa_cursor_bytes(&cursor, key) == OA_OK &&
-         oa_cursor_tag(&cursor, &tag) == OA_OK &&
-         tag == OA_TAG(2, OA_WIRE_BYTES) &&
-         oa_cursor_bytes(&cursor, value) == OA_OK && oa_cursor_done(&cursor);
-}
-
-oa_status oa_attrs_put(oa_otlp_builder *builder, oa_attrs *attrs,
-                       oa_cursor cursor, uint32_t ordinal) {
-  oa_table *table = attrs->table;
+/* Kept out of line, as its many locals would cost the fast way time. */
+__attribute__((noinline)) static oa_status put_general(oa_otlp_builder *builder,
+                                                       oa_attrs *attrs,
+                                                       oa_cursor cursor,
+                                                       oa_attr_guess *guess) {
+  oa_attr_guess unused = {0};
   oa_buf joined = {0};
   oa_cursor key;
   oa_cursor value;
-  oa_any any = {0};
-  oa_status status = oa_table_reserve(table);
+  oa_any any;
+  uint8_t type;
 
-  if (status == OA_OK && !read_plain(cursor, &key, &value)) {
-    status = oa_key_value_read(cursor, &key, &value, &joined);
-    if (status == OA_ERR_LIMIT) {
-      status = oa_builder_reject(builder, "an attribute's value is in pieces");
-    }
+  if (guess == NULL) {
+    guess = &unused;
   }
-  if (status == OA_OK && !read_scalar(value, &any)) {
+  oa_status status = oa_key_value_read(cursor, &key, &value, &joined);
+  if (status == OA_ERR_LIMIT) {
+    status = oa_builder_reject(builder, "an attribute's value is in pieces");
+  }
+  if (status == OA_OK) {
     status = oa_any_read(value, &any);
   }
   if (status == OA_OK) {
-    put_guessed(table, &attrs->column[OA_ATTR_KEY], key.at,
-                oa_cursor_left(&key),
-                &attrs->key_guess[ordinal % OA_ATTR_GUESSES]);
-    status = put_any(builder, attrs, &any, ordinal);
+    status = put_any(builder, attrs, &any, guess, &type);
   }
   if (status == OA_OK) {
-    table->length++;
+    const int32_t number =
+        oa_column_intern(attrs->table, &attrs->column[OA_ATTR_KEY], key.at,
+                         oa_cursor_left(&key));
+    if (number >= 0) {
+      learn(attrs, cursor, key, (uint32_t)number, guess);
+      put_row(attrs, (uint32_t)number, type);
+    }
   }
   oa_buf_free(&joined);
   return status;
+}
+
+oa_status oa_attrs_put(oa_otlp_builder *builder, oa_attrs *attrs,
+                       oa_cursor cursor) {
+  oa_attr_guess *guess = find_guess(attrs, cursor);
+
+  OA_TRY(oa_table_reserve(attrs->table));
+  if (guess != NULL && put_guessed(attrs, cursor, guess)) {
+    return OA_OK;
+  }
+  return put_general(builder, attrs, cursor, guess != NULL ? guess : &unknown);
 }

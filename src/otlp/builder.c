@@ -139,7 +139,14 @@ void oa_builder_cut(oa_otlp_builder *builder, const uint32_t *lengths,
   }
 }
 
+void oa_builder_forget(oa_otlp_builder *builder) {
+  oa_attrs_forget(&builder->attributes);
+  oa_attrs_forget(&builder->attributes_2);
+  oa_attrs_forget(&builder->attributes_3);
+}
+
 void oa_otlp_builder_reset(oa_otlp_builder *builder, size_t keep) {
+  oa_builder_forget(builder);
   if (oa_otlp_builder_memory(builder) <= keep) {
     oa_table_clear(&builder->root);
     oa_dict_clear(&builder->resources.raw);

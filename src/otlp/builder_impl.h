@@ -16,21 +16,29 @@
 enum {
   OA_BUILDER_MAX_TABLES = 10,
   OA_BUILDER_MAX_DICTS = 40,
-  /* Attributes of a list whose key and text are guessed from the list before:
-   * senders write the same ones in the same order. */
-  OA_ATTR_GUESSES = 32,
+  OA_ATTR_GUESSES = 128, /* a power of two */
+  OA_ATTR_PREFIX = 52,   /* longer keys are not guessed */
 };
 
 /* A record is bad by itself: leave it out, go on with the next.  This meaning
  * never leaves the decoders. */
 #define OA_RECORD_REJECTED OA_ERR_UNSUPPORTED
 
+/* How an attribute seen before began on the wire, up to where the value's
+ * length stands, its key's number in the dictionary, and its last text's.
+ * A sender has few keys, so most attributes are one that was seen before. */
+typedef struct oa_attr_guess {
+  uint32_t prefix_len; /* 0 = no guess */
+  uint32_t key;
+  uint32_t str;
+  uint8_t prefix[OA_ATTR_PREFIX];
+} oa_attr_guess;
+
 /* An attribute list's items: the child table and its columns. */
 typedef struct oa_attrs {
   oa_table *table;
   oa_column *column; /* of OA_ATTR_KEY */
-  uint32_t key_guess[OA_ATTR_GUESSES];
-  uint32_t str_guess[OA_ATTR_GUESSES];
+  oa_attr_guess guesses[OA_ATTR_GUESSES];
 } oa_attrs;
 
 /* What the rows of one resource or scope have in common: numbers in the
@@ -85,6 +93,9 @@ static inline oa_column *oa_builder_column(oa_otlp_builder *builder,
   return &builder->root.columns[column];
 }
 
+/* Forgets all guesses. */
+void oa_builder_forget(oa_otlp_builder *builder);
+
 /* Cuts the child tables, and with ROOT the root too, back to LENGTHS. */
 void oa_builder_cut(oa_otlp_builder *builder, const uint32_t *lengths,
                     bool root);
@@ -116,10 +127,13 @@ oa_status oa_builder_fill_scope(oa_otlp_builder *builder, uint32_t from,
 
 void oa_attrs_init(oa_attrs *attrs, oa_table *table);
 
-/* One KeyValue message, number ORDINAL of its list.  OA_RECORD_REJECTED,
- * OA_ERR_MALFORMED, OA_ERR_TRUNCATED, OA_ERR_NOMEM. */
+/* Forgets the guesses: after strings were taken out of the dictionaries. */
+void oa_attrs_forget(oa_attrs *attrs);
+
+/* One KeyValue message.  OA_RECORD_REJECTED, OA_ERR_MALFORMED,
+ * OA_ERR_TRUNCATED, OA_ERR_NOMEM. */
 oa_status oa_attrs_put(oa_otlp_builder *builder, oa_attrs *attrs,
-                       oa_cursor cursor, uint32_t ordinal);
+                       oa_cursor cursor);
 
 /* Records (decode_*.c): one span, log record or metric. */
 oa_status oa_decode_span(oa_otlp_builder *builder, oa_cursor cursor);

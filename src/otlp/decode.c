@@ -154,6 +154,7 @@ static void set_mark(const oa_otlp_builder *builder, oa_builder_mark *mark) {
 
 static void go_back(oa_otlp_builder *builder, const oa_builder_mark *mark) {
   oa_builder_cut(builder, mark->lengths, true);
+  oa_builder_forget(builder);
   for (size_t i = 0; i < builder->dict_count; i++) {
     oa_dict_truncate(builder->dicts[i], mark->dicts[i]);
   }

@@ -35,7 +35,7 @@ static oa_status read_exemplar(oa_otlp_builder *b, sample *e,
         break;
       case OA_TAG(7, OA_WIRE_BYTES):
         OA_TRY(oa_cursor_bytes(&cursor, &bytes));
-        OA_TRY(oa_attrs_put(b, attrs, bytes, attrs->table->length - before));
+        OA_TRY(oa_attrs_put(b, attrs, bytes));
         break;
       default:
         OA_TRY(oa_cursor_skip(&cursor, tag));

@@ -20,8 +20,7 @@ static oa_status put_attribute(oa_otlp_builder *b, const point *p,
                                oa_cursor *cursor) {
   oa_cursor bytes;
   OA_TRY(oa_cursor_bytes(cursor, &bytes));
-  return oa_attrs_put(b, &b->attributes, bytes,
-                      b->attributes.table->length - p->attributes);
+  return oa_attrs_put(b, &b->attributes, bytes);
 }
 
 static oa_status put_exemplar(oa_otlp_builder *b, oa_cursor *cursor) {
