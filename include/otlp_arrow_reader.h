@@ -108,7 +108,8 @@ OA_API oa_status oa_reader_seek_last(oa_reader *reader, uint64_t rows,
 
 OA_API int64_t oa_reader_rows(const oa_reader *reader);
 
-/* Receives one Export request as protobuf; anything but OA_OK stops. */
+/* Receives one Export request as protobuf.  Anything but OA_OK stops and is
+ * what the caller gets, without a text. */
 typedef oa_status (*oa_reader_sink)(void *context, const void *message,
                                     size_t len);
 
@@ -135,7 +136,8 @@ typedef enum oa_output_compression {
   OA_OUTPUT_ZSTD
 } oa_output_compression;
 
-/* Receives the bytes of the file in order; anything but OA_OK stops. */
+/* Receives the bytes of the file in order.  Anything but OA_OK stops and is
+ * what the caller gets, without a text. */
 typedef oa_status (*oa_output_write)(void *context, const void *bytes,
                                      size_t len);
 

@@ -23,7 +23,8 @@
 typedef struct oa_ipc_writer oa_ipc_writer;
 
 /* The bytes of the messages made by the last call.  They are valid until the
- * next call on the writer, and those of column buffers as long as the arrays.
+ * next call that makes some, and those of column buffers as long as the
+ * arrays.  COUNT may be above IOV_MAX.
  */
 typedef struct oa_ipc_pieces {
   const struct iovec *iov;
@@ -42,9 +43,16 @@ oa_status oa_ipc_write_schema(oa_ipc_writer *writer, oa_ipc_pieces *out);
 
 /* One batch: a DictionaryBatch (whole, never delta) for each dictionary
  * column, then the RecordBatch.  COLUMNS are as many as the schema's fields,
- * all ROWS long; dictionary columns share no dictionary ids. */
+ * all ROWS long; dictionary columns share no dictionary ids.  An array with
+ * field->dictionary may have no dictionary when no value is valid. */
 oa_status oa_ipc_write_batch(oa_ipc_writer *writer, const oa_array *columns,
                              int64_t rows, oa_ipc_pieces *out);
+
+/* Says that the pieces of the last batch stand in the stream: small
+ * dictionaries that stay the same are then left out of the next one.  Without
+ * this call each batch has all its dictionaries, so that a caller whose append
+ * failed simply does not call it. */
+void oa_ipc_writer_commit(oa_ipc_writer *writer);
 
 /* The eight bytes that end a stream. */
 void oa_ipc_write_end(oa_ipc_pieces *out);

@@ -27,7 +27,8 @@ oa_status oa_inflater_new(oa_inflater **out);
 void oa_inflater_free(oa_inflater *inflater);
 
 /* Appends the decompressed bytes of IN to OUT, at most MAX of them.
- * OA_ERR_LIMIT: there is more than MAX (no more than MAX was ever allocated).
+ * OA_ERR_LIMIT: there is more than MAX.  Memory grows with what comes out, so
+ * MAX bounds it too (zstd may keep a window of up to 8 MiB beside it).
  * OA_ERR_MALFORMED: damaged, cut short, or followed by other bytes.
  * On failure OUT is as long as before. */
 oa_status oa_inflate(oa_inflater *inflater, oa_codec codec, const uint8_t *in,
@@ -42,7 +43,8 @@ oa_status oa_inflate_exact(oa_inflater *inflater, oa_codec codec,
 /* Compression state of one thread, kept between buffers. */
 typedef struct oa_deflater oa_deflater;
 
-/* LEVEL 0 is the codec's default here (zstd 1, lz4 fast). */
+/* LEVEL 0 is the codec's default here (gzip 6, zstd 1, lz4 fast); zstd and
+ * lz4 also have negative levels.  OA_ERR_CONFIG: no such codec or level. */
 oa_status oa_deflater_new(oa_deflater **out, oa_codec codec, int level);
 void oa_deflater_free(oa_deflater *deflater);
 
@@ -50,8 +52,8 @@ void oa_deflater_free(oa_deflater *deflater);
 oa_status oa_deflate(oa_deflater *deflater, const uint8_t *in, size_t len,
                      oa_buf *out);
 
-/* Appends one whole frame that decompresses to LEN zero bytes, without
- * touching LEN bytes of memory. */
+/* Appends one whole frame (gzip: one or more members) that decompresses to
+ * LEN zero bytes, without touching LEN bytes of memory. */
 oa_status oa_deflate_zeros(oa_deflater *deflater, size_t len, oa_buf *out);
 
 #endif

@@ -30,6 +30,7 @@ typedef enum oa_grpc_code {
   OA_GRPC_UNKNOWN = 2,
   OA_GRPC_INVALID_ARGUMENT = 3,
   OA_GRPC_DEADLINE_EXCEEDED = 4,
+  OA_GRPC_NOT_FOUND = 5,
   OA_GRPC_RESOURCE_EXHAUSTED = 8,
   OA_GRPC_UNIMPLEMENTED = 12,
   OA_GRPC_INTERNAL = 13,
@@ -58,16 +59,20 @@ typedef struct oa_grpc_reply_data {
 
 /* Callbacks; all run on an I/O thread, never two at once for one thread. */
 typedef struct oa_server_handler {
-  /* Before the thread serves and after its last connection is gone. */
+  /* Before the thread serves and after its last connection is gone.  Calls
+   * that the handler still keeps are replied to in thread_stop() at the
+   * latest; what is left after it is freed. */
   oa_status (*thread_start)(void *context, unsigned thread, oa_error *error);
   void (*thread_stop)(void *context, unsigned thread);
   /* A number >= 0 for a path that is served, -1 for UNIMPLEMENTED. */
   int (*route)(void *context, const char *path, size_t len);
   /* A whole message.  Exactly one oa_grpc_reply() must follow, at once or
-   * later on the same thread; also when the peer has gone meanwhile. */
+   * later inside another callback of the same thread; also when the peer has
+   * gone meanwhile. */
   void (*request)(void *context, oa_grpc_call *call);
-  /* A call ended before REQUEST could see it (too large, bad compression,
-   * bad frame, ...): for counters.  METHOD is -1 when the path is unknown. */
+  /* A call ended before REQUEST could see it (too large, bad compression, bad
+   * frame, canceled, ...): for counters.  METHOD is -1 when the path is
+   * unknown.  The three callbacks from here on may be NULL. */
   void (*refused)(void *context, unsigned thread, int method, oa_grpc_code code,
                   const char *reason);
   /* Every tick_ms. */
@@ -90,11 +95,16 @@ typedef struct oa_server_options {
   uint32_t max_streams;    /* concurrent, a connection */
   uint32_t stream_window;  /* bytes a stream may send unasked */
   size_t body_budget;      /* bytes of granted messages, a thread */
+  size_t body_limit;       /* bytes of all bodies, also those that wait and
+                              those that trickle, a thread; beyond it new
+                              calls are UNAVAILABLE */
   size_t max_header_bytes; /* of one request's header list */
   uint32_t tick_ms;
-  uint32_t idle_timeout_ms; /* connection without streams */
-  uint32_t body_timeout_ms; /* from a request's headers to its last byte,
-                               not counting time that we make it wait */
+  uint32_t handshake_timeout_ms; /* for the first bytes of HTTP/2 */
+  uint32_t idle_timeout_ms;      /* connection without streams */
+  uint32_t body_timeout_ms;      /* from a request's headers to its last byte,
+                                    not counting time that we make it wait */
+  const char *http1_text;        /* what an HTTP/1.1 client is told */
   const oa_server_handler *handler;
   void *context;
   const oa_log *log; /* may be NULL */
@@ -115,7 +125,9 @@ void oa_server_options_init(oa_server_options *options);
 
 /* Binds the listeners and starts the threads.  OA_ERR_IO names address and
  * port and what is wrong with them ("address already in use").  A second
- * process may not share the port although our threads do. */
+ * process may not share the port although our threads do.  The handler, its
+ * context, the log and the HTTP/1.1 text are borrowed until oa_server_free().
+ * *OUT is set before any callback but thread_start() runs. */
 oa_status oa_server_start(oa_server **out, const oa_server_options *options,
                           oa_error *error);
 
@@ -123,11 +135,17 @@ oa_status oa_server_start(oa_server **out, const oa_server_options *options,
 uint16_t oa_server_port(const oa_server *server, size_t index);
 unsigned oa_server_threads(const oa_server *server);
 
-/* Has the handler's wake() run soon on THREAD.  Any thread may call it. */
+/* Has the handler's wake() run soon on THREAD.  Any thread may call it, until
+ * oa_server_free(). */
 void oa_server_wake(oa_server *server, unsigned thread);
 
 /* Ends CALL.  On the call's thread only. */
 void oa_grpc_reply(oa_grpc_call *call, const oa_grpc_reply_data *reply);
+
+/* Gives the memory of CALL's message back before the reply, so that the next
+ * message may come in while this call waits (for a disk, say).  On the call's
+ * thread only. */
+void oa_grpc_message_done(oa_grpc_call *call);
 
 /* Until resumed, no further message is granted window and no whole message is
  * handed to request() on THREAD.  On that thread only. */

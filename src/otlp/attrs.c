@@ -243,5 +243,5 @@ oa_status oa_attrs_put(oa_otlp_builder *builder, oa_attrs *attrs,
   if (guess != NULL && put_guessed(attrs, cursor, guess)) {
     return OA_OK;
   }
-  return put_general(builder, attrs, cursor, guess != NULL ? guess : &unknown);
+  return put_general(builder, attrs, cursor, guess);
 }

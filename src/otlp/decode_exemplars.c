@@ -12,7 +12,6 @@ typedef struct sample {
 static oa_status read_exemplar(oa_otlp_builder *b, sample *e,
                                oa_cursor cursor) {
   oa_attrs *attrs = &b->attributes_2;
-  const uint32_t before = attrs->table->length;
   oa_cursor bytes;
   uint32_t tag;
 

@@ -26,7 +26,8 @@ enum { OA_STORE_MAX_STREAMS = 8 };
 typedef struct oa_store_stream {
   const char *name;        /* "traces": directory and part of the file name */
   const oa_schema *schema; /* borrowed while the store lives */
-  uint64_t retention_ns;   /* age after which a sealed file goes; 0 = never */
+  uint64_t retention_ns;   /* age after its last write at which a sealed file
+                              goes; 0 = never */
 } oa_store_stream;
 
 typedef struct oa_store_options {
@@ -36,8 +37,10 @@ typedef struct oa_store_options {
   const char *extension; /* "arrow", without the dot */
   oa_codec codec;
   int level;
-  uint64_t max_file_size;   /* bytes; rotate when a file has reached it */
-  uint64_t max_file_age_ns; /* rotate when a file has been open that long */
+  uint64_t max_file_size;   /* bytes; rotate when a file has reached it;
+                               0 = no bound */
+  uint64_t max_file_age_ns; /* rotate when a file has been open that long, or
+                               for a quarter of the retention; 0 = no bound */
   uint64_t max_total_size;  /* bytes of all files; 0 = no bound */
   const oa_store_stream *streams;
   size_t stream_count;
@@ -49,7 +52,8 @@ typedef struct oa_store_stats {
   uint64_t batches_written;
   uint64_t files_sealed;
   uint64_t files_removed;
-  uint64_t files_recovered; /* torn tails cut at start-up */
+  uint64_t files_recovered; /* left open by a crash or a failure, since cut to
+                               whole batches and sealed */
   uint64_t files_corrupt;   /* set aside as .corrupt */
   uint64_t files_now;       /* in the directory, the open ones included */
   uint64_t bytes_now;       /* their size */
@@ -63,23 +67,28 @@ typedef struct oa_store oa_store;
 
 /* Makes the directories, takes the lock, cuts torn tails of files left open
  * by the last run and seals them.  OA_ERR_IO with a sentence for people: the
- * directory cannot be used, or another process owns it. */
+ * directory cannot be used, or another process owns it.  OA_ERR_CONFIG: a name
+ * in OPTIONS cannot be part of a file name.  OA_ERR_NOMEM.
+ * The strings of OPTIONS are copied; schemas and log are borrowed. */
 oa_status oa_store_open(oa_store **out, const oa_store_options *options,
                         oa_error *error);
 
 /* Appends one batch to the stream's open file, opening or rotating it first
  * when due.  On failure the file is cut back to its last whole message and
  * the batch may be given again: OA_ERR_IO, OA_ERR_NOMEM.  *WRITTEN (may be
- * NULL) is the number of bytes appended. */
+ * NULL) is the number of bytes appended.  No rows: nothing is written. */
 oa_status oa_store_append(oa_store *store, size_t stream,
                           const oa_array *columns, int64_t rows,
                           uint64_t *written, oa_error *error);
 
-/* fdatasync of the stream's open file. */
+/* Makes all batches of the stream durable (fdatasync of its open file).
+ * OA_ERR_IO: at least one batch since the last call may not be; it is said
+ * once, and the file in question is closed and sealed by a later tick. */
 oa_status oa_store_sync(oa_store *store, size_t stream, oa_error *error);
 
-/* Rotates by age and removes what is too old or too much.  Cheap when
- * nothing is due; call it about once a second. */
+/* Rotates by age, removes what is too old or too much, and mends files that a
+ * failure left unsealed.  Cheap when nothing is due; call it about once a
+ * second.  Failures are logged and counted. */
 void oa_store_tick(oa_store *store);
 
 /* Seals the open files (EOS, fsync of file and directory); the next append
@@ -96,16 +105,21 @@ void oa_store_get_stats(const oa_store *store, oa_store_stats *out);
 /* --- Reading a stream file (used by recovery and by the tool) --- */
 
 typedef struct oa_store_scan {
-  uint64_t whole;   /* bytes up to the end of the last whole message */
-  uint64_t size;    /* bytes of the file */
-  bool ended;       /* the last whole message is EOS */
-  bool has_schema;  /* the first message is a whole Schema */
-  uint64_t batches; /* record batches */
+  uint64_t whole;    /* bytes up to the end of the last whole message */
+  uint64_t complete; /* bytes up to the end of the last record batch, or of the
+                        schema when there is none: dictionaries behind it serve
+                        nothing */
+  uint64_t size;     /* bytes of the file */
+  bool ended;        /* the last whole message is EOS */
+  bool has_schema;   /* the first message is a whole Schema */
+  bool damaged;      /* what stands at WHOLE is no message, not even the
+                        beginning of one */
+  uint64_t batches;  /* record batches */
   int64_t rows;
 } oa_store_scan;
 
 /* Walks the messages of PATH by their frames alone.  A torn or damaged tail
- * is not a failure: it is what WHOLE < SIZE says. */
+ * is not a failure: it is what WHOLE < SIZE says.  OA_ERR_IO, OA_ERR_NOMEM. */
 oa_status oa_store_scan_file(const char *path, oa_store_scan *out,
                              oa_error *error);
 

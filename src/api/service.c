@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The public configuration and service: checks what strangers pass in and
+ * hands it on. */
+#include "service/service.h"
+
+#include "base/mem.h"
+#include "otlp_arrow.h"
+#include "service/config.h"
+
+extern char **environ;
+
+const char *oa_version(void) {
+  return OA_VERSION;
+}
+
+static oa_status refuse_null(oa_error *error) {
+  return oa_error_set(error, OA_ERR_CONFIG,
+                      "a parameter is NULL that must not be");
+}
+
+oa_status oa_config_new(oa_config **out, oa_error *error) {
+  if (out == NULL) {
+    return refuse_null(error);
+  }
+  oa_config *config = oa_calloc(1, sizeof *config);
+  oa_status status = config == NULL ? OA_ERR_NOMEM : oa_config_init(config);
+  if (status != OA_OK) {
+    oa_free(config);
+    return oa_error_set(error, status, "%s", oa_status_text(status));
+  }
+  *out = config;
+  return OA_OK;
+}
+
+void oa_config_free(oa_config *config) {
+  if (config != NULL) {
+    oa_config_reset(config);
+    oa_free(config);
+  }
+}
+
+oa_status oa_config_load_file(oa_config *config, const char *path,
+                              oa_error *error) {
+  return config == NULL || path == NULL
+             ? refuse_null(error)
+             : oa_config_read_file(config, path, error);
+}
+
+oa_status oa_config_load_env(oa_config *config, oa_error *error) {
+  return config == NULL ? refuse_null(error)
+                        : oa_config_read_env(config, environ, error);
+}
+
+oa_status oa_config_set(oa_config *config, const char *key, const char *value,
+                        oa_error *error) {
+  return config == NULL || key == NULL || value == NULL
+             ? refuse_null(error)
+             : oa_config_assign(config, key, value, error);
+}
+
+/* Hands TEXT to SINK when it could be made, and frees it. */
+static oa_status deliver(oa_status status, oa_buf *text, oa_text_sink sink,
+                         void *context) {
+  if (status == OA_OK) {
+    status = sink(context, (const char *)text->data, text->len);
+  }
+  oa_buf_free(text);
+  return status;
+}
+
+oa_status oa_config_print(const oa_config *config, oa_text_sink sink,
+                          void *context) {
+  oa_buf text = {0};
+  if (config == NULL || sink == NULL) {
+    return OA_ERR_CONFIG;
+  }
+  return deliver(oa_config_print_yaml(config, &text), &text, sink, context);
+}
+
+oa_status oa_config_describe(oa_text_sink sink, void *context) {
+  oa_buf text = {0};
+  if (sink == NULL) {
+    return OA_ERR_CONFIG;
+  }
+  return deliver(oa_config_print_keys(&text), &text, sink, context);
+}
+
+oa_status oa_config_check(const oa_config *config, oa_error *error) {
+  return config == NULL ? refuse_null(error) : oa_config_verify(config, error);
+}
+
+oa_status oa_service_start(oa_service **out, const oa_config *config,
+                           oa_error *error) {
+  if (out == NULL || config == NULL) {
+    return refuse_null(error);
+  }
+  OA_TRY(oa_config_verify(config, error));
+  return oa_service_open(out, config, error);
+}
+
+uint16_t oa_service_port(const oa_service *service, oa_listener listener) {
+  if (service == NULL) {
+    return 0;
+  }
+  switch (listener) {
+    case OA_LISTENER_PROTOBUF:
+      return oa_service_protobuf_port(service);
+    case OA_LISTENER_ARROW_FLIGHT:
+      return oa_service_arrow_flight_port(service);
+    case OA_LISTENER_DASHBOARD:
+      return oa_service_dashboard_port(service);
+  }
+  return 0;
+}
+
+oa_status oa_service_flush(oa_service *service, uint32_t timeout_ms,
+                           oa_error *error) {
+  if (service == NULL) {
+    return refuse_null(error);
+  }
+  oa_status status = oa_service_drain(service, timeout_ms);
+  if (status == OA_ERR_BUSY) {
+    return oa_error_set(error, status,
+                        "not everything was written within %u ms", timeout_ms);
+  }
+  return status == OA_OK
+             ? OA_OK
+             : oa_error_set(error, status, "%s", oa_status_text(status));
+}
+
+oa_status oa_service_stop(oa_service *service, oa_error *error) {
+  return service == NULL ? OA_OK : oa_service_close(service, error);
+}

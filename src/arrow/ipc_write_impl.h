@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ipc_write_impl.h - what the files of the IPC writer share. */
+#ifndef OA_ARROW_IPC_WRITE_IMPL_H
+#define OA_ARROW_IPC_WRITE_IMPL_H
+
+#include "arrow/flat.h"
+#include "arrow/ipc_format.h"
+#include "arrow/ipc_write.h"
+
+typedef struct oa_ipc_dict_kept oa_ipc_dict_kept;
+
+struct oa_ipc_writer {
+  const oa_schema *schema;
+  oa_codec codec;
+  oa_deflater *deflater;
+  oa_buf meta;            /* frames and flatbuffers of all messages of a call */
+  oa_buf body;            /* bytes of bodies that are not column memory */
+  oa_buf trial;           /* compressed samples */
+  oa_buf pieces;          /* piece */
+  oa_buf iov;             /* struct iovec, made of the pieces at the end */
+  oa_buf nodes;           /* int64 pairs of the message being made */
+  oa_buf buffers;         /* int64 pairs of the message being made */
+  uint64_t body_at;       /* bytes of the body of the message being made */
+  oa_ipc_dict_kept *kept; /* a dictionary id each */
+  size_t dict_count;
+};
+
+/* Ends a message in META whose flatbuffer is complete: pads it and fills in
+ * the frame that stands at FRAME. */
+oa_status oa_ipc_end_frame(oa_buf *meta, size_t frame);
+
+/* Writes a Message table over HEADER_TYPE and links ROOT to it; gives the slot
+ * of the header. */
+size_t oa_ipc_put_message(oa_flat_builder *flat, size_t root, int header_type,
+                          uint64_t body_length);
+
+/* Appends the framed Schema message of SCHEMA to OUT. */
+oa_status oa_ipc_put_schema(const oa_schema *schema, oa_buf *out);
+
+/* --- the body (ipc_body.c) --- */
+
+/* Adds the buffers and nodes of ARRAY and of its children; those of its
+ * values when INDICES is false, those of its dictionary indices otherwise. */
+oa_status oa_ipc_put_array(oa_ipc_writer *writer, const oa_field *field,
+                           const oa_array *array);
+
+/* Where bytes of a message come from until the buffers stop moving. */
+typedef enum oa_ipc_source {
+  OA_IPC_META,
+  OA_IPC_BODY,
+  OA_IPC_OUTSIDE
+} oa_ipc_source;
+
+typedef struct oa_ipc_piece {
+  oa_ipc_source source;
+  size_t at;           /* in META or BODY */
+  const void *outside; /* with OUTSIDE */
+  size_t len;
+} oa_ipc_piece;
+
+oa_status oa_ipc_put_piece(oa_ipc_writer *writer, oa_ipc_piece piece);
+
+#endif

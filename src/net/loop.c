@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The life of an I/O thread. */
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "net/connection.h"
+#include "net/http2.h"
+#include "net/stream.h"
+#include "net/thread.h"
+
+enum {
+  /* Without traffic for this long, in milliseconds, a thread gives back the
+   * memory that it kept for speed. */
+  TRIM_AFTER = 3000,
+};
+
+static void end_if_over(oa_thread *thread) {
+  uv_handle_t *timer = (uv_handle_t *)&thread->timer;
+  if (!thread->stopping || thread->live > 0 || uv_is_closing(timer)) {
+    return;
+  }
+  uv_close(timer, NULL);
+  uv_mutex_lock(&thread->async_lock);
+  thread->async_open = false;
+  uv_close((uv_handle_t *)&thread->async, NULL);
+  uv_mutex_unlock(&thread->async_lock);
+}
+
+void oa_thread_connection_gone(oa_thread *thread) {
+  thread->live--;
+  end_if_over(thread);
+}
+
+void oa_thread_settle(oa_thread *thread) {
+  oa_link *link;
+  do {
+    oa_message_deliver(thread);
+    oa_message_grant(thread);
+    while ((link = oa_list_first(&thread->dirty)) != NULL) {
+      oa_connection_flush(OA_LIST_ENTRY(link, oa_connection, in_dirty));
+    }
+    /* Sending ends streams, which may free budget for others. */
+  } while (!thread->paused && !thread->delivering &&
+           (oa_list_first(&thread->ready) != NULL ||
+            oa_list_first(&thread->dirty) != NULL));
+}
+
+static void for_each_connection(oa_thread *thread,
+                                void (*act)(oa_connection *)) {
+  oa_link *link = oa_list_first(&thread->connections);
+  while (link != NULL) {
+    oa_link *next = oa_list_next(&thread->connections, link);
+    act(OA_LIST_ENTRY(link, oa_connection, in_thread));
+    link = next;
+  }
+}
+
+static void say_soon(oa_connection *connection) {
+  oa_connection_say_goaway(connection, false);
+}
+
+static void say_now(oa_connection *connection) {
+  oa_connection_say_goaway(connection, true);
+}
+
+static void close_listeners(oa_thread *thread) {
+  for (size_t i = 0; i < OA_SERVER_MAX_LISTENERS; i++) {
+    oa_listener_close(&thread->listeners[i]);
+  }
+}
+
+static void begin_stop(oa_thread *thread) {
+  const uint64_t timeout =
+      atomic_load_explicit(&thread->stop_timeout_ms, memory_order_relaxed);
+  thread->stopping = true;
+  thread->stop_at = uv_now(&thread->loop) + timeout;
+  close_listeners(thread);
+  for_each_connection(thread, timeout > 0 ? say_soon : oa_connection_close);
+  oa_thread_settle(thread);
+  end_if_over(thread);
+}
+
+static void go_on_stopping(oa_thread *thread) {
+  if (uv_now(&thread->loop) >= thread->stop_at) {
+    for_each_connection(thread, oa_connection_close);
+  } else if (!thread->goaway_sent) {
+    /* A round trip has passed since the notice, so calls that were on their
+     * way have come. */
+    thread->goaway_sent = true;
+    for_each_connection(thread, say_now);
+  }
+}
+
+static void trim(oa_thread *thread) {
+  oa_message_trim(thread);
+  oa_stream_trim(thread);
+  oa_free(thread->read_buffer);
+  oa_free(thread->write_buffer);
+  thread->read_buffer = NULL;
+  thread->write_buffer = NULL;
+}
+
+static void on_tick(uv_timer_t *timer) {
+  oa_thread *thread = timer->data;
+  const oa_server_options *options = thread->options;
+  if (options->handler->tick != NULL) {
+    options->handler->tick(options->context, thread->index);
+  }
+  for (size_t i = 0; i < options->listener_count; i++) {
+    oa_listener_resume(&thread->listeners[i]);
+  }
+  oa_stream_expire(thread);
+  oa_message_forgive(thread);
+  oa_connection_expire(thread);
+  if (thread->stopping) {
+    go_on_stopping(thread);
+  } else if (uv_now(&thread->loop) - thread->busy_at > TRIM_AFTER) {
+    trim(thread);
+  }
+  oa_thread_settle(thread);
+}
+
+static void on_async(uv_async_t *async) {
+  oa_thread *thread = async->data;
+  const oa_server_options *options = thread->options;
+  if (atomic_exchange(&thread->wake_wanted, false) &&
+      options->handler->wake != NULL) {
+    options->handler->wake(options->context, thread->index);
+    oa_thread_settle(thread);
+  }
+  if (atomic_load(&thread->stop_wanted) && !thread->stopping) {
+    begin_stop(thread);
+  }
+}
+
+static void signal_loop(oa_thread *thread) {
+  uv_mutex_lock(&thread->async_lock);
+  if (thread->async_open) {
+    uv_async_send(&thread->async);
+  }
+  uv_mutex_unlock(&thread->async_lock);
+}
+
+void oa_thread_wake(oa_thread *thread) {
+  if (!atomic_exchange(&thread->wake_wanted, true)) {
+    signal_loop(thread);
+  }
+}
+
+void oa_thread_stop(oa_thread *thread, uint32_t timeout_ms) {
+  atomic_store_explicit(&thread->stop_timeout_ms, timeout_ms,
+                        memory_order_relaxed);
+  atomic_store(&thread->stop_wanted, true);
+  signal_loop(thread);
+}
+
+static void init_lists(oa_thread *thread) {
+  oa_list *const lists[] = {
+      &thread->connections, &thread->handshaking, &thread->idle,
+      &thread->lingering,   &thread->blocked,     &thread->dirty,
+      &thread->timed,       &thread->granted,     &thread->waiting,
+      &thread->ready,       &thread->handed};
+  for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+    oa_list_init(lists[i]);
+  }
+}
+
+oa_status oa_thread_init(oa_thread *thread, oa_server *server,
+                         const oa_server_options *options, unsigned index,
+                         oa_error *error) {
+  thread->server = server;
+  thread->options = options;
+  thread->index = index;
+  init_lists(thread);
+  for (size_t i = 0; i < OA_SERVER_MAX_LISTENERS; i++) {
+    thread->listeners[i].fd = -1;
+  }
+  /* Free blocks may add up to a little more than the budget, so that rounding
+   * up to block sizes does not make the last one go and come. */
+  oa_pool_init(&thread->pool, options->body_budget + options->body_budget / 4);
+  if (oa_http2_prepare(&thread->http2_option, &thread->http2_callbacks) !=
+      OA_OK) {
+    return oa_error_set(error, OA_ERR_NOMEM, "no memory for the server");
+  }
+  int failed = uv_mutex_init(&thread->async_lock);
+  if (failed == 0 && (failed = uv_sem_init(&thread->started, 0)) != 0) {
+    uv_mutex_destroy(&thread->async_lock);
+  }
+  if (failed == 0 && (failed = uv_sem_init(&thread->go, 0)) != 0) {
+    uv_mutex_destroy(&thread->async_lock);
+    uv_sem_destroy(&thread->started);
+  }
+  if (failed == 0 && (failed = uv_loop_init(&thread->loop)) != 0) {
+    uv_mutex_destroy(&thread->async_lock);
+    uv_sem_destroy(&thread->started);
+    uv_sem_destroy(&thread->go);
+  }
+  if (failed != 0) {
+    return oa_error_set(error, OA_ERR_IO, "cannot make an event loop: %s",
+                        uv_strerror(failed));
+  }
+  thread->loop_open = true;
+  return OA_OK;
+}
+
+static oa_status open_handles(oa_thread *thread, oa_error *error) {
+  int failed = uv_timer_init(&thread->loop, &thread->timer);
+  thread->timer.data = thread;
+  if (failed == 0) {
+    failed = uv_async_init(&thread->loop, &thread->async, on_async);
+    thread->async.data = thread;
+    thread->async_open = failed == 0;
+  }
+  const uint32_t tick = thread->options->tick_ms;
+  if (failed == 0) {
+    failed = uv_timer_start(&thread->timer, on_tick, tick, tick);
+  }
+  for (size_t i = 0; failed == 0 && i < thread->options->listener_count; i++) {
+    if (oa_listener_open(&thread->listeners[i], thread) != OA_OK) {
+      failed = UV_EINVAL;
+    }
+  }
+  return failed == 0 ? OA_OK
+                     : oa_error_set(error, OA_ERR_IO,
+                                    "cannot prepare an I/O thread: %s",
+                                    uv_strerror(failed));
+}
+
+/* Signals are the embedding program's; SIGPIPE, which a peer that hangs up
+ * would cause, must not end it.  Faults stay deadly. */
+static void block_signals(void) {
+  sigset_t set;
+  sigfillset(&set);
+  sigdelset(&set, SIGSEGV);
+  sigdelset(&set, SIGBUS);
+  sigdelset(&set, SIGFPE);
+  sigdelset(&set, SIGILL);
+  sigdelset(&set, SIGABRT);
+  sigdelset(&set, SIGPROF);
+  pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+static void run(void *argument) {
+  oa_thread *thread = argument;
+  const oa_server_options *options = thread->options;
+  block_signals();
+  thread->start_status =
+      options->handler->thread_start == NULL
+          ? OA_OK
+          : options->handler->thread_start(options->context, thread->index,
+                                           &thread->start_error);
+  const bool started = thread->start_status == OA_OK;
+  uv_sem_post(&thread->started);
+  uv_sem_wait(&thread->go);
+  if (started && thread->go_ahead) {
+    uv_run(&thread->loop, UV_RUN_DEFAULT);
+  }
+  if (started && options->handler->thread_stop != NULL) {
+    options->handler->thread_stop(options->context, thread->index);
+  }
+}
+
+oa_status oa_thread_start(oa_thread *thread, oa_error *error) {
+  OA_TRY(open_handles(thread, error));
+  const int failed = uv_thread_create(&thread->id, run, thread);
+  if (failed != 0) {
+    return oa_error_set(error, OA_ERR_IO, "cannot start a thread: %s",
+                        uv_strerror(failed));
+  }
+  thread->running = true;
+  uv_sem_wait(&thread->started);
+  if (thread->start_status != OA_OK && error != NULL) {
+    *error = thread->start_error;
+  }
+  return thread->start_status;
+}
+
+void oa_thread_go(oa_thread *thread, bool ahead) {
+  if (thread->running) {
+    thread->go_ahead = ahead;
+    uv_sem_post(&thread->go);
+  }
+}
+
+static void close_handle(uv_handle_t *handle, void *argument) {
+  (void)argument;
+  if (!uv_is_closing(handle)) {
+    uv_close(handle, NULL);
+  }
+}
+
+void oa_thread_reset(oa_thread *thread) {
+  close_listeners(thread);
+  if (thread->loop_open) {
+    /* Open handles are left only when the thread has never served. */
+    uv_walk(&thread->loop, close_handle, NULL);
+    uv_run(&thread->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&thread->loop);
+    uv_mutex_destroy(&thread->async_lock);
+    uv_sem_destroy(&thread->started);
+    uv_sem_destroy(&thread->go);
+    thread->loop_open = false;
+  }
+  oa_link *link;
+  while ((link = oa_list_first(&thread->handed)) != NULL) {
+    oa_stream_free(OA_LIST_ENTRY(link, oa_stream, in_queue));
+  }
+  trim(thread);
+  nghttp2_option_del(thread->http2_option);
+  nghttp2_session_callbacks_del(thread->http2_callbacks);
+}

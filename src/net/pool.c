@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* MAP_ANONYMOUS is in every system that we run on, and since 2024 in POSIX,
+ * but the C library hides it from programs that ask for POSIX 2008 alone. */
+#define _DEFAULT_SOURCE /* NOLINT(bugprone-reserved-identifier,cert-dcl37-c) \
+                         */
+
+#include "net/pool.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/mem.h"
+
+enum { SMALLEST_SHIFT = 12, LARGEST_SHIFT = 31 };
+
+/* From here on blocks are mapped.  Below, a mapping would waste too much of
+ * its last page and the heap gives them back well enough. */
+static const size_t MAPPED_SIZE = (size_t)64 * 1024;
+
+/* The size of the blocks of class INDEX: 4, 5, 6, 7, 8, 10, 12, ... KiB. */
+static size_t class_size(size_t index) {
+  const size_t octave = (size_t)1 << (SMALLEST_SHIFT + index / 4);
+  return octave + octave / 4 * (index % 4);
+}
+
+/* The smallest class that holds SIZE bytes, or OA_POOL_CLASSES. */
+static size_t class_of(size_t size) {
+  size_t index = 0;
+  while (index < OA_POOL_CLASSES && class_size(index | 3) < size) {
+    index += 4;
+  }
+  while (index < OA_POOL_CLASSES && class_size(index) < size) {
+    index++;
+  }
+  return index;
+}
+
+static void *obtain(size_t size) {
+  if (size < MAPPED_SIZE) {
+    return oa_malloc(size);
+  }
+  void *data = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return data == MAP_FAILED ? NULL : data;
+}
+
+static void release(void *data, size_t size) {
+  if (size < MAPPED_SIZE) {
+    oa_free(data);
+  } else {
+    munmap(data, size);
+  }
+}
+
+void oa_pool_init(oa_pool *pool, size_t max_pooled) {
+  memset(pool, 0, sizeof *pool);
+  pool->max_pooled = max_pooled;
+}
+
+oa_block oa_pool_take(oa_pool *pool, size_t size) {
+  oa_block block = {0};
+  if (size == 0 || size > (size_t)1 << LARGEST_SHIFT) {
+    return block;
+  }
+  const size_t index = class_of(size);
+  const size_t real = class_size(index);
+  void *data = pool->free[index];
+  if (data != NULL) {
+    memcpy(&pool->free[index], data, sizeof(void *));
+    pool->pooled -= real;
+  } else {
+    data = obtain(real);
+  }
+  if (data != NULL) {
+    block.data = data;
+    block.size = real;
+  }
+  return block;
+}
+
+void oa_pool_give(oa_pool *pool, oa_block *block) {
+  if (block->data == NULL) {
+    return;
+  }
+  if (block->size > pool->max_pooled - pool->pooled) {
+    release(block->data, block->size);
+  } else {
+    const size_t index = class_of(block->size);
+    memcpy(block->data, &pool->free[index], sizeof(void *));
+    pool->free[index] = block->data;
+    pool->pooled += block->size;
+  }
+  *block = (oa_block){0};
+}
+
+void oa_pool_trim(oa_pool *pool) {
+  for (size_t index = 0; pool->pooled > 0 && index < OA_POOL_CLASSES; index++) {
+    while (pool->free[index] != NULL) {
+      void *data = pool->free[index];
+      memcpy(&pool->free[index], data, sizeof(void *));
+      release(data, class_size(index));
+      pool->pooled -= class_size(index);
+    }
+  }
+}

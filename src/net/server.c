@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/server.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "net/thread.h"
+
+enum { MAX_THREADS = 256 };
+
+struct oa_server {
+  oa_server_options options;
+  oa_thread **threads;
+  unsigned thread_count;
+  uint16_t ports[OA_SERVER_MAX_LISTENERS];
+  atomic_uint_fast64_t connections;
+  bool stopped;
+};
+
+void oa_server_options_init(oa_server_options *options) {
+  *options = (oa_server_options){
+      .max_message = (size_t)64 * 1024 * 1024,
+      .max_connections = 10000,
+      .max_streams = 100,
+      .stream_window = 65536,
+      .body_budget = (size_t)4 * 1024 * 1024,
+      .body_limit = (size_t)128 * 1024 * 1024,
+      .max_header_bytes = (size_t)16 * 1024,
+      .tick_ms = 100,
+      .handshake_timeout_ms = 10 * 1000,
+      .idle_timeout_ms = 5 * 60 * 1000,
+      .body_timeout_ms = 30 * 1000,
+      .http1_text =
+          "This port speaks gRPC over HTTP/2 without TLS, and this was "
+          "HTTP/1.1. Set the client to gRPC, or send to the HTTP port.",
+  };
+}
+
+/* A message and its frame must fit into a window, which has 31 bits. */
+static const size_t LARGEST_MESSAGE = (size_t)INT32_MAX - 1024;
+
+static oa_status check(const oa_server_options *options, oa_error *error) {
+  const oa_server_handler *handler = options->handler;
+  if (handler == NULL || handler->route == NULL || handler->request == NULL) {
+    return oa_error_set(error, OA_ERR_CONFIG,
+                        "the server needs a handler with route and request");
+  }
+  if (options->listener_count == 0 ||
+      options->listener_count > OA_SERVER_MAX_LISTENERS) {
+    return oa_error_set(error, OA_ERR_CONFIG, "1 to %d listeners, not %zu",
+                        (int)OA_SERVER_MAX_LISTENERS, options->listener_count);
+  }
+  if (options->threads > MAX_THREADS) {
+    return oa_error_set(error, OA_ERR_CONFIG, "at most %d I/O threads, not %u",
+                        (int)MAX_THREADS, options->threads);
+  }
+  if (options->max_message > LARGEST_MESSAGE) {
+    return oa_error_set(error, OA_ERR_CONFIG,
+                        "messages of at most %zu bytes, not %zu",
+                        LARGEST_MESSAGE, options->max_message);
+  }
+  if (options->stream_window == 0 || options->stream_window > INT32_MAX ||
+      options->max_streams == 0 || options->tick_ms == 0 ||
+      options->max_header_bytes == 0 || options->max_header_bytes > INT32_MAX ||
+      options->http1_text == NULL) {
+    return oa_error_set(error, OA_ERR_CONFIG,
+                        "window, streams, tick and header bytes must be "
+                        "positive and the HTTP/1.1 text set");
+  }
+  return OA_OK;
+}
+
+static unsigned thread_count(const oa_server_options *options) {
+  if (options->threads > 0) {
+    return options->threads;
+  }
+  const unsigned count = uv_available_parallelism();
+  return count < MAX_THREADS ? count : MAX_THREADS;
+}
+
+static oa_status make_threads(oa_server *server, oa_error *error) {
+  const unsigned count = thread_count(&server->options);
+  server->threads = oa_calloc(count, sizeof(oa_thread *));
+  if (server->threads == NULL) {
+    return oa_error_set(error, OA_ERR_NOMEM, "no memory for the server");
+  }
+  while (server->thread_count < count) {
+    oa_thread *thread = oa_calloc(1, sizeof *thread);
+    if (thread == NULL) {
+      return oa_error_set(error, OA_ERR_NOMEM, "no memory for the server");
+    }
+    const unsigned index = server->thread_count++;
+    server->threads[index] = thread;
+    OA_TRY(oa_thread_init(thread, server, &server->options, index, error));
+  }
+  return OA_OK;
+}
+
+static oa_status bind_all(oa_server *server, oa_error *error) {
+  int fds[MAX_THREADS];
+  for (size_t i = 0; i < server->options.listener_count; i++) {
+    OA_TRY(oa_listener_bind(fds, server->thread_count,
+                            &server->options.listeners[i], &server->ports[i],
+                            error));
+    for (unsigned t = 0; t < server->thread_count; t++) {
+      server->threads[t]->listeners[i].fd = fds[t];
+    }
+  }
+  return OA_OK;
+}
+
+static oa_status start_threads(oa_server *server, oa_error *error) {
+  oa_status status = OA_OK;
+  for (unsigned i = 0; i < server->thread_count && status == OA_OK; i++) {
+    status = oa_thread_start(server->threads[i], error);
+  }
+  return status;
+}
+
+/* Has the threads serve, or end when AHEAD is false. */
+static void go(oa_server *server, bool ahead) {
+  for (unsigned i = 0; i < server->thread_count; i++) {
+    oa_thread_go(server->threads[i], ahead);
+  }
+}
+
+static void join(oa_server *server) {
+  for (unsigned i = 0; i < server->thread_count; i++) {
+    if (server->threads[i]->running) {
+      uv_thread_join(&server->threads[i]->id);
+      server->threads[i]->running = false;
+    }
+  }
+}
+
+oa_status oa_server_start(oa_server **out, const oa_server_options *options,
+                          oa_error *error) {
+  OA_TRY(check(options, error));
+  oa_server *server = oa_calloc(1, sizeof *server);
+  if (server == NULL) {
+    return oa_error_set(error, OA_ERR_NOMEM, "no memory for the server");
+  }
+  server->options = *options;
+  oa_status status = make_threads(server, error);
+  if (status == OA_OK) {
+    status = bind_all(server, error);
+  }
+  if (status == OA_OK) {
+    status = start_threads(server, error);
+  }
+  if (status != OA_OK) {
+    go(server, false);
+    join(server);
+    oa_server_free(server);
+    return status;
+  }
+  /* First, because callbacks may need it. */
+  *out = server;
+  go(server, true);
+  return OA_OK;
+}
+
+uint16_t oa_server_port(const oa_server *server, size_t index) {
+  return index < server->options.listener_count ? server->ports[index] : 0;
+}
+
+unsigned oa_server_threads(const oa_server *server) {
+  return server->thread_count;
+}
+
+void oa_server_wake(oa_server *server, unsigned thread) {
+  oa_thread_wake(server->threads[thread]);
+}
+
+void oa_server_pause(oa_server *server, unsigned thread, bool paused) {
+  server->threads[thread]->paused = paused;
+}
+
+void oa_server_stop(oa_server *server, uint32_t timeout_ms) {
+  if (server->stopped) {
+    return;
+  }
+  server->stopped = true;
+  for (unsigned i = 0; i < server->thread_count; i++) {
+    oa_thread_stop(server->threads[i], timeout_ms);
+  }
+  join(server);
+}
+
+bool oa_server_admit(oa_server *server) {
+  const uint64_t before = atomic_fetch_add(&server->connections, 1);
+  if (before >= server->options.max_connections) {
+    atomic_fetch_sub(&server->connections, 1);
+    return false;
+  }
+  return true;
+}
+
+void oa_server_dismiss(oa_server *server) {
+  atomic_fetch_sub(&server->connections, 1);
+}
+
+static uint64_t get(const atomic_uint_fast64_t *counter) {
+  return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+void oa_server_get_stats(const oa_server *server, oa_server_stats *out) {
+  *out = (oa_server_stats){.connections_now = get(&server->connections)};
+  for (unsigned i = 0; i < server->thread_count; i++) {
+    const oa_thread *thread = server->threads[i];
+    out->connections_opened += get(&thread->opened);
+    out->connections_refused += get(&thread->refused);
+    out->bytes_received += get(&thread->received);
+    out->body_bytes_now += get(&thread->held);
+  }
+}
+
+void oa_server_free(oa_server *server) {
+  if (server == NULL) {
+    return;
+  }
+  for (unsigned i = 0; i < server->thread_count; i++) {
+    oa_thread_reset(server->threads[i]);
+    oa_free(server->threads[i]);
+  }
+  oa_free(server->threads);
+  oa_free(server);
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* thread.h - one I/O thread: its loop, its listeners, its connections and the
+ * memory of its requests.
+ *
+ * Nothing here is shared with other threads but the atomics and the
+ * asynchronous handle at the end.  Everything runs on the thread itself,
+ * unless a comment says otherwise.
+ */
+#ifndef OA_NET_THREAD_H
+#define OA_NET_THREAD_H
+
+#include <nghttp2/nghttp2.h>
+#include <stdatomic.h>
+#include <uv.h>
+
+#include "base/buf.h"
+#include "codec/codec.h"
+#include "net/list.h"
+#include "net/listener.h"
+#include "net/pool.h"
+#include "net/server.h"
+
+enum {
+  /* Large enough that a 400 KB body takes few system calls, small enough to
+   * stay in the second-level cache until it has been copied out. */
+  OA_THREAD_READ_SIZE = 128 * 1024,
+  /* Frames gathered for one write. */
+  OA_THREAD_WRITE_SIZE = 32 * 1024,
+  /* Decompressed messages whose memory is kept for the next ones. */
+  OA_THREAD_SPARE_BUFS = 4,
+};
+
+typedef struct oa_thread {
+  oa_server *server;
+  const oa_server_options *options;
+  unsigned index;
+  uv_loop_t loop;
+  uv_timer_t timer;
+  oa_listener listeners[OA_SERVER_MAX_LISTENERS];
+  nghttp2_option *http2_option;
+  nghttp2_session_callbacks *http2_callbacks;
+
+  oa_pool pool;
+  uint8_t *read_buffer;  /* OA_THREAD_READ_SIZE, or NULL while idle */
+  uint8_t *write_buffer; /* OA_THREAD_WRITE_SIZE, or NULL while idle */
+  struct oa_stream *spare_streams;
+  size_t spare_stream_count;
+  oa_inflater *inflater; /* made for the first compressed message */
+  oa_buf spare_bufs[OA_THREAD_SPARE_BUFS];
+
+  /* Connections.  Those with a time limit stand, oldest first, in the list of
+   * their limit. */
+  oa_list connections;
+  oa_list handshaking;
+  oa_list idle;
+  oa_list lingering;
+  oa_list blocked; /* the peer does not read */
+  oa_list dirty;   /* something to send */
+  size_t live;     /* connections whose memory is still there */
+
+  /* Streams. */
+  oa_list timed;   /* must get on: message still coming or answer going */
+  oa_list granted; /* long messages coming in, by time of their grant */
+  oa_list waiting; /* long messages that may not come in yet */
+  oa_list ready;   /* whole messages, not handed over yet */
+  oa_list handed;  /* the handler has them */
+  size_t granted_bytes;
+  size_t slow_bytes; /* of granted messages that the budget no longer counts */
+  size_t held_bytes; /* of all bodies */
+  uint64_t busy_at;  /* loop time of the last read */
+  uint64_t tls_told_at;
+  bool paused;
+  bool delivering;
+  bool stopping;
+  bool goaway_sent;
+  uint64_t stop_at; /* loop time when connections are closed at last */
+
+  /* Touched by other threads. */
+  uv_async_t async;
+  uv_mutex_t async_lock; /* over async_open */
+  bool async_open;
+  atomic_bool wake_wanted;
+  atomic_bool stop_wanted;
+  atomic_uint_fast32_t stop_timeout_ms;
+  /* Written by this thread alone, read by any. */
+  atomic_uint_fast64_t opened;
+  atomic_uint_fast64_t refused;
+  atomic_uint_fast64_t received;
+  atomic_uint_fast64_t held;
+
+  uv_thread_t id;
+  bool loop_open; /* loop, locks and semaphores are there */
+  bool running;   /* id is a thread to join */
+  uv_sem_t started;
+  uv_sem_t go;
+  bool go_ahead; /* said before go: serve, or end at once */
+  oa_status start_status;
+  oa_error start_error;
+} oa_thread;
+
+/* Fills THREAD, which is zeroed, for SERVER.  The owner's thread calls this
+ * and the next three, and oa_thread_reset() also after a failure. */
+oa_status oa_thread_init(oa_thread *thread, oa_server *server,
+                         const oa_server_options *options, unsigned index,
+                         oa_error *error);
+
+/* Starts it and waits until the handler's thread_start() has been.  It serves
+ * after oa_thread_go(). */
+oa_status oa_thread_start(oa_thread *thread, oa_error *error);
+void oa_thread_go(oa_thread *thread, bool ahead);
+
+/* Any thread may call these two. */
+void oa_thread_wake(oa_thread *thread);
+void oa_thread_stop(oa_thread *thread, uint32_t timeout_ms);
+
+/* Frees what THREAD, whose thread has ended or never began, holds. */
+void oa_thread_reset(oa_thread *thread);
+
+/* What every loop callback does at its end: hands whole messages over, grants
+ * windows and sends what has gathered. */
+void oa_thread_settle(oa_thread *thread);
+
+/* To be called when the memory of a connection has gone. */
+void oa_thread_connection_gone(oa_thread *thread);
+
+/* Adds to a counter that only this thread writes. */
+static inline void oa_thread_count(atomic_uint_fast64_t *counter,
+                                   uint64_t more) {
+  const uint64_t now = atomic_load_explicit(counter, memory_order_relaxed);
+  atomic_store_explicit(counter, now + more, memory_order_relaxed);
+}
+
+/* The number of connections of all threads, raised and lowered. */
+bool oa_server_admit(oa_server *server);
+void oa_server_dismiss(oa_server *server);
+
+#endif

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/config_table.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SECOND UINT64_C(1000000000)
+#define HOUR (3600 * SECOND)
+#define KIB UINT64_C(1024)
+#define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
+
+/* Far beyond any use, and far from where nanoseconds in 64 bits end. */
+#define LONGEST (876000 * HOUR)
+#define LARGEST (UINT64_C(1) << 60)
+
+static const char *const acks[] = {"memory", "write", "fsync", NULL};
+static const char *const compressions[] = {"none", "lz4", "zstd", NULL};
+static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
+static const char *const formats[] = {"text", "json", NULL};
+static const char *const frames[] = {"DENY", "SAMEORIGIN", NULL};
+static const char *const protocols[] = {"protobuf", "arrow_flight",
+                                        "http_protobuf", "otap", NULL};
+static const char *const auth_types[] = {"none", "api_key", "bearer_token",
+                                         "basic", NULL};
+
+#define FIELD(NAME) .offset = offsetof(oa_config, NAME)
+#define KEEP_HELP "remove files of this signal when older; 0 keeps them"
+#define KEEP(PATH, NAME)                                                   \
+  {                                                                        \
+    .path = (PATH), .kind = OA_KIND_DURATION, FIELD(NAME), .def = "86400", \
+    .min = 60 * SECOND, .max = LONGEST, .zero = true, .help = KEEP_HELP    \
+  }
+#define ROWS(PATH, NAME, WHAT)                                            \
+  {                                                                       \
+    .path = (PATH), .kind = OA_KIND_NUMBER, FIELD(NAME), .def = "262144", \
+    .min = 1, .max = 16777216,                                            \
+    .help = WHAT                                                          \
+        " in memory at most; more are "                                   \
+        "refused for a moment"                                            \
+  }
+#define PORT(PATH, ENV, NAME, DEF, HELP)                                    \
+  {                                                                         \
+    .path = (PATH), .env = (ENV), .kind = OA_KIND_PORT, FIELD(NAME),        \
+    .def = (DEF), .min = 0, .max = 65535, .help = HELP "; 0 = any free one" \
+  }
+#define ABSENT(PATH, KIND, DEF, FEATURE, HELP)                            \
+  {                                                                       \
+    .path = (PATH), .kind = (KIND), .state = OA_KEY_ABSENT, .def = (DEF), \
+    .max = 4096, .feature = (FEATURE), .help = (HELP)                     \
+  }
+#define ABSENT_CHOICE(PATH, DEF, CHOICES, FEATURE, HELP)                     \
+  {                                                                          \
+    .path = (PATH), .kind = OA_KIND_CHOICE, .state = OA_KEY_ABSENT,          \
+    .def = (DEF), .choices = (CHOICES), .feature = (FEATURE), .help = (HELP) \
+  }
+#define ABSENT_NUMBER(PATH, KIND, DEF, MIN, MAX, HELP)                    \
+  {                                                                       \
+    .path = (PATH), .kind = (KIND), .state = OA_KEY_ABSENT, .def = (DEF), \
+    .min = (MIN), .max = (MAX), .zero = true, .feature = "forwarding",    \
+    .help = (HELP)                                                        \
+  }
+#define SECRET(PATH, FEATURE, HELP)                                 \
+  {                                                                 \
+    .path = (PATH), .kind = OA_KIND_STRING, .state = OA_KEY_ABSENT, \
+    .secret = true, .def = "", .max = 4096, .feature = (FEATURE),   \
+    .help = (HELP)                                                  \
+  }
+/* Who may send to us, and who we are where we forward to, are said alike. */
+#define AUTHENTICATION(UNDER, FEATURE)                                      \
+  ABSENT_CHOICE(UNDER ".auth_type", "none", auth_types, FEATURE,            \
+                "how senders prove who they are"),                          \
+      SECRET(UNDER ".credentials.key", FEATURE, "key of api_key"),          \
+      ABSENT(UNDER ".credentials.header_name", OA_KIND_STRING, "X-API-Key", \
+             FEATURE, "header of api_key"),                                 \
+      SECRET(UNDER ".credentials.token", FEATURE, "token of bearer_token"), \
+      ABSENT(UNDER ".credentials.username", OA_KIND_STRING, "", FEATURE,    \
+             "user name of basic"),                                         \
+      SECRET(UNDER ".credentials.password", FEATURE, "password of basic")
+
+const oa_config_key oa_config_keys[] = {
+    {.path = "output_dir",
+     .kind = OA_KIND_PATH,
+     FIELD(output_dir),
+     .def = "./output_dir",
+     .min = 1,
+     .max = 4096,
+     .help = "where files are kept; one process owns it"},
+    {.path = "write_interval_secs",
+     .kind = OA_KIND_DURATION,
+     FIELD(write_interval_ns),
+     .def = "5",
+     .min = SECOND / 1000,
+     .max = HOUR,
+     .help = "what has come in is in a file after at most this time"},
+    KEEP("trace_cleanup_interval_secs", trace_retention_ns),
+    KEEP("metric_cleanup_interval_secs", metric_retention_ns),
+    KEEP("log_cleanup_interval_secs", log_retention_ns),
+    ROWS("max_trace_buffer_size", max_trace_rows, "spans"),
+    ROWS("max_metric_buffer_size", max_metric_rows, "data points"),
+    ROWS("max_log_buffer_size", max_log_rows, "log records"),
+    {.path = "ack",
+     .kind = OA_KIND_CHOICE,
+     .state = OA_KEY_DEFAULT_ONLY,
+     FIELD(ack),
+     .def = "memory",
+     .choices = acks,
+     .feature = "acknowledging only after write or fsync",
+     .help = "when a sender gets its OK"},
+    {.path = "memory_limit",
+     .kind = OA_KIND_SIZE,
+     FIELD(memory_limit),
+     .def = "256MiB",
+     .min = 16 * MIB,
+     .max = LARGEST,
+     .help = "bytes of requests and buffered data at most"},
+    {.path = "bind_address",
+     .kind = OA_KIND_IP,
+     FIELD(bind_address),
+     .def = "127.0.0.1",
+     .help = "where senders connect; 0.0.0.0 or \"::\" for every interface"},
+    {.path = "shutdown_timeout",
+     .kind = OA_KIND_DURATION,
+     FIELD(shutdown_timeout_ns),
+     .def = "10s",
+     .max = HOUR,
+     .help = "how long a stop waits for requests that are under way"},
+
+    {.path = "net.io_threads",
+     .kind = OA_KIND_NUMBER,
+     FIELD(io_threads),
+     .def = "0",
+     .max = 256,
+     .help = "threads that receive; 0 = one per CPU"},
+
+    {.path = "protocols.protobuf_enabled",
+     .env = "OTLP_PROTOBUF_ENABLED",
+     .kind = OA_KIND_BOOL,
+     FIELD(protobuf_enabled),
+     .def = "true",
+     .help = "listen on protocols.protobuf_port"},
+    PORT("protocols.protobuf_port", "OTLP_PROTOBUF_PORT", protobuf_port, "4317",
+         "the first port for OTLP"),
+    {.path = "protocols.arrow_flight_enabled",
+     .env = "OTLP_ARROW_FLIGHT_ENABLED",
+     .kind = OA_KIND_BOOL,
+     FIELD(arrow_flight_enabled),
+     .def = "true",
+     .help = "listen on protocols.arrow_flight_port"},
+    PORT("protocols.arrow_flight_port", "OTLP_ARROW_FLIGHT_PORT",
+         arrow_flight_port, "4318", "the second port"),
+    {.path = "protocols.max_request_size",
+     .kind = OA_KIND_SIZE,
+     FIELD(max_request_size),
+     .def = "64MiB",
+     .min = KIB,
+     .max = GIB,
+     .help = "bytes of one request at most, before and after decompression"},
+    ABSENT("protocols.tls.cert_file", OA_KIND_STRING, "", "TLS",
+           "certificate chain (PEM)"),
+    ABSENT("protocols.tls.key_file", OA_KIND_STRING, "", "TLS",
+           "private key (PEM)"),
+    ABSENT("protocols.tls.client_ca_file", OA_KIND_STRING, "", "TLS",
+           "CA that client certificates must come from"),
+    AUTHENTICATION("protocols.authentication", "authentication"),
+
+    {.path = "storage.batch_rows",
+     .kind = OA_KIND_NUMBER,
+     FIELD(batch_rows),
+     .def = "65536",
+     .min = 1,
+     .max = 16777216,
+     .help = "rows of one record batch at most"},
+    {.path = "storage.compression",
+     .kind = OA_KIND_CHOICE,
+     FIELD(compression),
+     .def = "zstd",
+     .choices = compressions,
+     .help = "of the buffers in the files; every Arrow reader knows all"},
+    {.path = "storage.compression_level",
+     .kind = OA_KIND_NUMBER,
+     FIELD(compression_level),
+     .def = "0",
+     .max = 19,
+     .help = "0 = the default of the compression"},
+    {.path = "storage.max_file_size",
+     .kind = OA_KIND_SIZE,
+     FIELD(max_file_size),
+     .def = "128MiB",
+     .min = 64 * KIB,
+     .max = LARGEST,
+     .help = "a file that has this many bytes is ended"},
+    {.path = "storage.max_file_age",
+     .kind = OA_KIND_DURATION,
+     FIELD(max_file_age_ns),
+     .def = "1h",
+     .min = SECOND,
+     .max = LONGEST,
+     .help = "and so is one that has been open for this long; never more "
+             "than a quarter of the time that files are kept"},
+    {.path = "storage.max_total_size",
+     .kind = OA_KIND_SIZE,
+     FIELD(max_total_size),
+     .def = "0",
+     .min = MIB,
+     .max = LARGEST,
+     .zero = true,
+     .help = "bytes of all files, the oldest go first; 0 = no bound"},
+    {.path = "storage.file_extension",
+     .kind = OA_KIND_WORD,
+     FIELD(file_extension),
+     .def = "arrow",
+     .min = 1,
+     .max = 16,
+     .help = "of the files' names, without the dot"},
+    ABSENT("storage.attributes_json", OA_KIND_BOOL, "false",
+           "the JSON form of attributes", "attributes as JSON columns too"),
+    ABSENT("storage.promote_attributes", OA_KIND_LIST, "",
+           "promoting attributes", "attributes with columns of their own"),
+
+    ABSENT("forwarding.enabled", OA_KIND_BOOL, "false", "forwarding",
+           "send what comes in to another endpoint too"),
+    ABSENT("forwarding.endpoint_url", OA_KIND_STRING, "", "forwarding",
+           "where to send"),
+    ABSENT_CHOICE("forwarding.protocol", "protobuf", protocols, "forwarding",
+                  "how to send"),
+    AUTHENTICATION("forwarding.authentication", "forwarding"),
+    ABSENT_NUMBER("forwarding.circuit_breaker.failure_threshold",
+                  OA_KIND_NUMBER, "5", 1, 1000000,
+                  "failures in a row that open the breaker"),
+    ABSENT_NUMBER("forwarding.circuit_breaker.success_threshold",
+                  OA_KIND_NUMBER, "1", 1, 1000000,
+                  "successes in a row that close it"),
+    ABSENT_NUMBER("forwarding.circuit_breaker.open_timeout", OA_KIND_DURATION,
+                  "30s", SECOND / 1000, LONGEST, "how long it stays open"),
+    ABSENT_NUMBER("forwarding.circuit_breaker.half_open_max_requests",
+                  OA_KIND_NUMBER, "1", 1, 1000000,
+                  "requests at once that try whether it may close"),
+    ABSENT_NUMBER("forwarding.retry.initial_interval", OA_KIND_DURATION, "1s",
+                  SECOND / 1000, LONGEST, "first wait"),
+    ABSENT_NUMBER("forwarding.retry.max_interval", OA_KIND_DURATION, "30s",
+                  SECOND / 1000, LONGEST, "longest wait"),
+    ABSENT_NUMBER("forwarding.retry.max_elapsed_time", OA_KIND_DURATION, "0",
+                  SECOND / 1000, LONGEST, "when to give up; 0 = never"),
+
+    {.path = "dashboard.enabled",
+     .kind = OA_KIND_BOOL,
+     FIELD(dashboard_enabled),
+     .def = "true",
+     .help = "health and metrics are served on dashboard.port either way"},
+    PORT("dashboard.port", NULL, dashboard_port, "8080",
+         "port of health and metrics"),
+    {.path = "dashboard.bind_address",
+     .kind = OA_KIND_IP,
+     FIELD(dashboard_address),
+     .def = "127.0.0.1",
+     .help = "address of health and metrics"},
+    ABSENT("dashboard.static_dir", OA_KIND_STRING, "",
+           "a dashboard of your own", "directory of another page"),
+    ABSENT_CHOICE("dashboard.x_frame_options", "DENY", frames,
+                  "framing the dashboard", "who may show it in a frame"),
+
+    {.path = "log.level",
+     .kind = OA_KIND_CHOICE,
+     FIELD(log_level),
+     .def = "info",
+     .choices = levels,
+     .help = "lines below it are not written"},
+    {.path = "log.format",
+     .kind = OA_KIND_CHOICE,
+     FIELD(log_format),
+     .def = "text",
+     .choices = formats,
+     .help = "lines for people, or a JSON object each"},
+};
+
+const size_t oa_config_key_count =
+    sizeof oa_config_keys / sizeof oa_config_keys[0];
+
+_Static_assert(sizeof oa_config_keys / sizeof oa_config_keys[0] <=
+                   OA_CONFIG_MAX_KEYS,
+               "oa_config.origins has a place for each key");
+
+const oa_config_key *oa_config_key_find(const char *path, size_t len) {
+  for (size_t i = 0; i < oa_config_key_count; i++) {
+    const char *known = oa_config_keys[i].path;
+    if (strlen(known) == len && memcmp(known, path, len) == 0) {
+      return &oa_config_keys[i];
+    }
+  }
+  return NULL;
+}
+
+bool oa_config_is_section(const char *path, size_t len) {
+  for (size_t i = 0; i < oa_config_key_count; i++) {
+    const char *known = oa_config_keys[i].path;
+    if (strlen(known) > len && memcmp(known, path, len) == 0 &&
+        known[len] == '.') {
+      return true;
+    }
+  }
+  return false;
+}
+
+void oa_config_key_env(const oa_config_key *key,
+                       char out[OA_CONFIG_NAME_SIZE]) {
+  if (key->env != NULL) {
+    snprintf(out, OA_CONFIG_NAME_SIZE, "%s", key->env);
+    return;
+  }
+  snprintf(out, OA_CONFIG_NAME_SIZE, "OTLP_%s", key->path);
+  for (char *at = out; *at != '\0'; at++) {
+    *at = *at == '.' ? '_' : (char)toupper((unsigned char)*at);
+  }
+}

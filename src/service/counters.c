@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/counters.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+
+enum { LINE = _Alignof(oa_counter_block) };
+
+oa_status oa_counters_init(oa_counters *counters, size_t threads) {
+  const size_t count = threads + 1;
+  if (threads > SIZE_MAX / 2 / sizeof(oa_counter_block)) {
+    return OA_ERR_NOMEM;
+  }
+  /* The heap aligns less than a cache line, so one more block is asked for;
+   * the address to give back stands right in front of the first block. */
+  char *raw = oa_calloc(count + 1, sizeof(oa_counter_block));
+  if (raw == NULL) {
+    return OA_ERR_NOMEM;
+  }
+  const size_t over = (uintptr_t)raw % LINE;
+  char *first = raw + (LINE - over); /* at least one pointer further */
+  memcpy(first - sizeof raw, &raw, sizeof raw);
+  *counters = (oa_counters){.blocks = (void *)first, .count = count};
+  return OA_OK;
+}
+
+void oa_counters_reset(oa_counters *counters) {
+  if (counters->blocks != NULL) {
+    char *raw;
+    memcpy(&raw, (char *)counters->blocks - sizeof raw, sizeof raw);
+    oa_free(raw);
+  }
+  *counters = (oa_counters){0};
+}
+
+static uint64_t get(const _Atomic uint64_t *counter) {
+  return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+void oa_counters_sum(const oa_counters *counters, oa_signal signal,
+                     oa_signal_totals *out) {
+  oa_signal_totals sum = {0};
+  for (size_t i = 0; i < counters->count; i++) {
+    const oa_signal_counters *from = &counters->blocks[i].signals[signal];
+    /* Stored before accepted, so that no reader sees more items stored than
+     * have come in. */
+    sum.items_stored += get(&from->items_stored);
+  }
+  for (size_t i = 0; i < counters->count; i++) {
+    const oa_signal_counters *from = &counters->blocks[i].signals[signal];
+    sum.requests += get(&from->requests);
+    sum.items_accepted += get(&from->items_accepted);
+    sum.items_rejected += get(&from->items_rejected);
+    sum.strings_repaired += get(&from->strings_repaired);
+    sum.bytes += get(&from->bytes);
+    for (size_t reason = 0; reason < OA_REFUSAL_COUNT; reason++) {
+      sum.refused[reason] += get(&from->refused[reason]);
+    }
+  }
+  *out = sum;
+}
+
+const char *oa_refusal_name(oa_refusal reason) {
+  switch (reason) {
+    case OA_REFUSED_MALFORMED:
+      return "malformed";
+    case OA_REFUSED_TOO_LARGE:
+      return "too_large";
+    case OA_REFUSED_BUFFER_FULL:
+      return "buffer_full";
+    case OA_REFUSED_DISK:
+      return "disk";
+    case OA_REFUSED_DEADLINE:
+      return "deadline";
+    case OA_REFUSED_SHUTDOWN:
+      return "shutdown";
+    case OA_REFUSED_OTHER:
+    case OA_REFUSAL_COUNT:
+      break;
+  }
+  return "other";
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "arrow/ipc_write.h"
+#include "base/clock.h"
+#include "store/dir.h"
+#include "store/file_impl.h"
+
+/* Pieces given to one writev(2): at least 16 and at most IOV_MAX (1024 on
+ * Linux) are allowed; 256 take 4 KiB of stack. */
+enum { MAX_PIECES = 256 };
+
+/* O_APPEND puts each write at the end also after the file was cut back. */
+enum { FLAGS = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW };
+
+oa_status oa_file_create(oa_file *out, const oa_disk *disk, const char *path,
+                         oa_error *error) {
+  const int fd = oa_disk_open(disk, path, FLAGS | O_CREAT | O_EXCL);
+  if (fd < 0) {
+    const int code = errno;
+    oa_path_error(error, code, "cannot create", path);
+    if (code == EEXIST) {
+      return OA_ERR_BUSY;
+    }
+    return code == ENOENT ? OA_ERR_NOT_FOUND : OA_ERR_IO;
+  }
+  *out = (oa_file){.fd = fd};
+  return OA_OK;
+}
+
+oa_status oa_file_reopen(oa_file *out, const oa_disk *disk, const char *path,
+                         uint64_t length, oa_error *error) {
+  const int fd = oa_disk_open(disk, path, FLAGS);
+  if (fd < 0) {
+    return oa_path_error(error, errno, "cannot open", path);
+  }
+  *out = (oa_file){.fd = fd, .length = length, .dirty = true};
+  return OA_OK;
+}
+
+oa_status oa_file_check(const oa_file *file, const char *path,
+                        oa_error *error) {
+  struct stat at;
+  if (fstat(file->fd, &at) != 0) {
+    return oa_path_error(error, errno, "cannot stat", path);
+  }
+  if (at.st_nlink == 0) {
+    oa_path_error(error, ENOENT, "another program removed", path);
+    return OA_ERR_NOT_FOUND;
+  }
+  if (at.st_size < 0 || (uint64_t)at.st_size != file->length) {
+    char shown[OA_PATH_SHOWN];
+    oa_path_show(shown, path);
+    return oa_error_set(error, OA_ERR_IO,
+                        "another program changed %s while it was being "
+                        "written",
+                        shown);
+  }
+  return OA_OK;
+}
+
+/* The bytes still to write: HEAD first, then the pieces from AT on, of whose
+ * first DONE bytes are written. */
+typedef struct rest {
+  struct iovec head;
+  const struct iovec *iov;
+  size_t count;
+  size_t at;
+  size_t done;
+} rest;
+
+/* Lists the next pieces in OUT; the empty ones are left out. */
+static int next_pieces(const rest *left, struct iovec out[MAX_PIECES]) {
+  int used = 0;
+  if (left->head.iov_len > 0) {
+    out[used++] = left->head;
+  }
+  size_t skip = left->done;
+  for (size_t i = left->at; i < left->count && used < MAX_PIECES; i++) {
+    const struct iovec *piece = &left->iov[i];
+    if (piece->iov_len > skip) {
+      out[used].iov_base = (uint8_t *)piece->iov_base + skip;
+      out[used].iov_len = piece->iov_len - skip;
+      used++;
+    }
+    skip = 0;
+  }
+  return used;
+}
+
+/* Takes WRITTEN bytes off the front. */
+static void advance(rest *left, size_t written) {
+  if (left->head.iov_len > 0) {
+    const size_t part =
+        written < left->head.iov_len ? written : left->head.iov_len;
+    left->head.iov_base = (uint8_t *)left->head.iov_base + part;
+    left->head.iov_len -= part;
+    written -= part;
+  }
+  while (left->at < left->count) {
+    const size_t open = left->iov[left->at].iov_len - left->done;
+    if (written < open) {
+      left->done += written;
+      return;
+    }
+    written -= open;
+    left->at++;
+    left->done = 0;
+  }
+}
+
+/* Writes all of LEFT; 0 or an errno. */
+static int write_all(int fd, const oa_disk *disk, rest *left,
+                     uint64_t *written) {
+  struct iovec pieces[MAX_PIECES];
+  int count;
+  while ((count = next_pieces(left, pieces)) > 0) {
+    const ssize_t n = disk->os->writev(fd, pieces, count);
+    if (n < 0 && errno == EINTR) {
+      continue;
+    }
+    if (n <= 0) {
+      return n == 0 ? EIO : errno; /* 0 would go on for ever */
+    }
+    advance(left, (size_t)n);
+    *written += (uint64_t)n;
+  }
+  return 0;
+}
+
+bool oa_file_cut(const oa_file *file, const oa_disk *disk) {
+  int result;
+  do {
+    result = disk->os->ftruncate(file->fd, (off_t)file->length);
+  } while (result != 0 && errno == EINTR);
+  return result == 0;
+}
+
+oa_status oa_file_append(oa_file *file, oa_disk *disk, const char *path,
+                         struct iovec head, const struct iovec *iov,
+                         size_t count, oa_error *error) {
+  rest left = {.head = head, .iov = iov, .count = count};
+  uint64_t written = 0;
+  const uint64_t start = oa_clock_monotonic_ns();
+  const int code = write_all(file->fd, disk, &left, &written);
+  oa_count(&disk->counters.write_ns, oa_clock_monotonic_ns() - start);
+  if (code == 0) {
+    file->length += written;
+    file->dirty = true;
+    return OA_OK;
+  }
+  /* Also when nothing seems to be written: the call failed, so its word is
+   * not the one to take. */
+  if (!oa_file_cut(file, disk)) {
+    oa_file_drop(file);
+  }
+  return oa_path_error(error, code, "cannot write", path);
+}
+
+oa_status oa_file_sync(oa_file *file, oa_disk *disk, const char *dir,
+                       const char *path, oa_error *error) {
+  if (file->dirty) {
+    if (oa_disk_fdatasync(disk, file->fd) != 0) {
+      const int code = errno;
+      oa_file_drop(file);
+      return oa_path_error(error, code, "cannot fdatasync", path);
+    }
+    file->dirty = false;
+  }
+  if (!file->named) {
+    const oa_status status = oa_dir_sync(disk, dir, error);
+    if (status != OA_OK) {
+      oa_file_drop(file);
+      return status;
+    }
+    file->named = true;
+  }
+  return OA_OK;
+}
+
+oa_status oa_file_seal(oa_file *file, oa_disk *disk, const char *dir,
+                       const char *path, oa_error *error) {
+  oa_ipc_pieces end;
+  const struct iovec none = {0};
+  oa_ipc_write_end(&end);
+  OA_TRY(oa_file_append(file, disk, path, none, end.iov, end.count, error));
+  if (oa_disk_fsync(disk, file->fd) != 0) {
+    const int code = errno;
+    oa_file_drop(file);
+    return oa_path_error(error, code, "cannot fsync", path);
+  }
+  oa_file_drop(file);
+  return oa_dir_sync(disk, dir, error);
+}
+
+void oa_file_drop(oa_file *file) {
+  if (file->fd >= 0) {
+    close(file->fd);
+    file->fd = -1;
+  }
+}

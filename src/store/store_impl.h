@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store_impl.h - the store's state and how its parts meet.
+ *
+ * Each stream directory has a small file ".sealed" that holds a counter: every
+ * file up to it was sealed and durable when that was written.  Start-up walks
+ * only the files above it (and those that do not end in EOS), so an EOS-like
+ * run of bytes at the end of a torn file fools nobody.  A lost or old
+ * ".sealed" costs time, never correctness, so it needs no fsync.
+ *
+ * Private to src/store and its tests.
+ */
+#ifndef OA_STORE_STORE_IMPL_H
+#define OA_STORE_STORE_IMPL_H
+
+#include "arrow/ipc_write.h"
+#include "base/buf.h"
+#include "store/dir.h"
+#include "store/file_impl.h"
+#include "store/lock.h"
+#include "store/name.h"
+#include "store/store.h"
+
+#define OA_STORE_SEALED_NAME ".sealed"
+
+typedef struct oa_series {
+  oa_name_rule rule; /* borrows stream_name and the store's strings */
+  char *stream_name;
+  const oa_schema *schema;
+  uint64_t retention_ns;
+  uint64_t max_age_ns; /* of the open file; 0 = no bound */
+  char *dir;
+
+  uint64_t next_seq;
+  uint64_t sealed_seq; /* what ".sealed" says */
+  bool unsealed;       /* a file below next_seq waits to be mended */
+  bool lost;           /* a fsync failed since the last oa_store_sync() */
+
+  oa_file file; /* fd -1 = none is open */
+  oa_name name; /* of it */
+  uint64_t opened_ns;
+  int64_t rows;
+  oa_ipc_writer *writer; /* one a file */
+  oa_buf head;           /* its Schema message */
+} oa_series;
+
+struct oa_store {
+  oa_disk disk;
+  oa_lock lock;
+  char *lock_dir;
+  char *prefix;
+  char *extension;
+  oa_codec codec;
+  int level;
+  uint64_t max_file_size;
+  uint64_t max_total_size;
+  uint64_t start_wall_ns;
+  uint64_t start_mono_ns;
+  uint64_t next_mend_ns;
+  uint64_t mend_wait_ns; /* doubles while mending fails */
+  uint64_t last_sweep_ns;
+  uint64_t sweep_every_ns;
+  oa_series streams[OA_STORE_MAX_STREAMS];
+  size_t stream_count;
+};
+
+/* oa_store_open() with other system calls. */
+oa_status oa_store_open_with(oa_store **out, const oa_store_options *options,
+                             const oa_store_os *os, oa_error *error);
+
+/* --- stream.c: the open file of one stream --- */
+
+oa_status oa_series_append(oa_store *store, oa_series *stream,
+                           const oa_array *columns, int64_t rows,
+                           uint64_t *written, oa_error *error);
+oa_status oa_series_sync(oa_store *store, oa_series *stream, oa_error *error);
+
+/* Seals the open file, if any.  A failure is logged and counted here. */
+oa_status oa_series_seal(oa_store *store, oa_series *stream, oa_error *error);
+
+/* Gives the open file up when others removed or changed it, and seals it when
+ * it is old enough. */
+void oa_series_tick(oa_store *store, oa_series *stream);
+
+/* Frees all but the strings; the file is closed as it is. */
+void oa_series_free(oa_series *stream);
+
+/* The path of NAME in the stream's directory. */
+void oa_series_path(const oa_series *stream, const oa_name *name,
+                    char out[OA_PATH_SIZE]);
+
+/* --- recover.c: files that nobody sealed --- */
+
+/* At start-up: sets the stream's counter and mends every file that may need
+ * it.  A file that cannot be mended now is logged and waits.  OA_ERR_IO: the
+ * directory cannot be listed; OA_ERR_NOMEM. */
+oa_status oa_series_recover(oa_store *store, oa_series *stream,
+                            oa_error *error);
+
+/* Later: mends what failures have left, when they have left something. */
+void oa_series_mend(oa_store *store, oa_series *stream);
+
+/* Writes ".sealed" when more is sealed than it says. */
+void oa_series_note_sealed(oa_store *store, oa_series *stream);
+
+/* --- retention.c --- */
+
+/* Removes files that are too old or, oldest first, too many bytes, and counts
+ * what is left. */
+void oa_store_sweep(oa_store *store);
+
+/* Age of a file by a clock that may have been set meanwhile. */
+uint64_t oa_store_file_age(const oa_store *store, uint64_t mtime_ns);
+
+#endif
