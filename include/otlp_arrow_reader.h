@@ -149,6 +149,8 @@ typedef struct oa_output_options {
   void *context;
 } oa_output_options;
 
+/* After a failure an output can only be freed: what it wrote is not a whole
+ * file. */
 typedef struct oa_output oa_output;
 
 OA_API oa_status oa_output_new(oa_output **out,

@@ -100,24 +100,23 @@ oa_status oa_reader_describe(oa_reader *reader, oa_reader_info *info,
   oa_error problem = {0};
   struct stat file;
 
-  oa_status status = oa_reader_rewind(reader, error);
-  if (status != OA_OK) {
-    return oa_reader_fail(reader, status, error);
+  oa_status status = oa_reader_rewind(reader, &problem);
+  if (status == OA_OK) {
+    status = count_batches(reader, &found, &problem);
   }
-  status = count_batches(reader, &found, &problem);
-  if (status == OA_ERR_NOMEM || status == OA_ERR_IO ||
-      fstat(reader->fd, &file) != 0) {
-    oa_error_set(error, status == OA_END ? OA_ERR_IO : status, "%s",
-                 problem.text);
-    return oa_reader_fail(reader, status == OA_END ? OA_ERR_IO : status, error);
+  if (status == OA_ERR_NOMEM || status == OA_ERR_IO) {
+    return oa_reader_fail(reader, status, &problem, error);
+  }
+  if (fstat(reader->fd, &file) != 0) {
+    return oa_reader_fail(reader, OA_ERR_IO, &problem, error);
   }
   found.whole = reader->offset;
   found.size = (uint64_t)file.st_size < found.whole ? found.whole
                                                     : (uint64_t)file.st_size;
   judge(reader, status, &problem, &found);
-  status = oa_reader_rewind(reader, error);
+  status = oa_reader_rewind(reader, &problem);
   if (status != OA_OK) {
-    return oa_reader_fail(reader, status, error);
+    return oa_reader_fail(reader, status, &problem, error);
   }
   *info = found;
   return OA_OK;
@@ -144,19 +143,20 @@ oa_status oa_reader_seek_last(oa_reader *reader, uint64_t rows, uint64_t *found,
   uint64_t total = 0;
   uint64_t passed = 0;
   uint64_t skipped = 0;
+  oa_error problem = {0};
 
-  oa_status status = oa_reader_rewind(reader, error);
+  oa_status status = oa_reader_rewind(reader, &problem);
   if (status == OA_OK) {
-    status = skip(reader, UINT64_MAX, &batches, &total, error);
+    status = skip(reader, UINT64_MAX, &batches, &total, &problem);
   }
   if (status == OA_OK) {
-    status = oa_reader_rewind(reader, error);
+    status = oa_reader_rewind(reader, &problem);
   }
   /* Go on while the batches behind this one suffice. */
   while (status == OA_OK && skipped < batches) {
     const uint64_t offset = reader->offset;
     const uint64_t before = passed;
-    status = skip(reader, skipped + 1, &skipped, &passed, error);
+    status = skip(reader, skipped + 1, &skipped, &passed, &problem);
     if (status == OA_OK && total - passed < rows) {
       /* One too far: the dictionaries read so far do no harm. */
       reader->offset = offset;
@@ -165,7 +165,7 @@ oa_status oa_reader_seek_last(oa_reader *reader, uint64_t rows, uint64_t *found,
     }
   }
   if (status != OA_OK) {
-    return oa_reader_fail(reader, status, error);
+    return oa_reader_fail(reader, status, &problem, error);
   }
   *found = total - passed;
   return OA_OK;

@@ -74,12 +74,19 @@ static oa_status keep_schema(oa_output *output, const oa_reader *reader,
   oa_ipc_event event;
   size_t used;
 
+  oa_ipc_reader_free(output->schema_owner);
+  output->schema_owner = NULL;
   if (oa_ipc_reader_new(&output->schema_owner, &oa_ipc_limits_default) !=
       OA_OK) {
     return out_of_memory(error);
   }
-  OA_TRY(oa_ipc_read(output->schema_owner, reader->schema.data,
-                     reader->schema.len, &used, &event, error));
+  oa_error problem = {0};
+  const oa_status status =
+      oa_ipc_read(output->schema_owner, reader->schema.data, reader->schema.len,
+                  &used, &event, &problem);
+  if (status != OA_OK) {
+    return oa_reader_fail(reader, status, &problem, error);
+  }
   output->schema = oa_ipc_reader_schema(output->schema_owner);
   return OA_OK;
 }
@@ -111,10 +118,10 @@ oa_status oa_output_source(oa_output *output, const oa_reader *reader,
     return begin(output, error);
   }
   if (!oa_schema_equal(output->schema, oa_ipc_reader_schema(reader->ipc))) {
-    oa_error_set(error, OA_ERR_UNSUPPORTED,
-                 "its columns are not those of the file before; convert files "
-                 "of one signal and one schema at a time");
-    return oa_reader_fail(reader, OA_ERR_UNSUPPORTED, error);
+    return oa_error_set(error, OA_ERR_UNSUPPORTED,
+                        "%s: its columns are not those of the file before; "
+                        "convert files of one signal and one schema at a time",
+                        reader->path);
   }
   return OA_OK;
 }
@@ -122,6 +129,7 @@ oa_status oa_output_source(oa_output *output, const oa_reader *reader,
 oa_status oa_output_batch(oa_output *output, const oa_reader *reader,
                           oa_error *error) {
   oa_ipc_pieces pieces;
+  oa_error problem = {0};
   oa_status status;
 
   if (output->schema == NULL || reader->columns == NULL) {
@@ -129,19 +137,14 @@ oa_status oa_output_batch(oa_output *output, const oa_reader *reader,
   }
   if (output->file != NULL) {
     status = oa_ipc_file_batch(output->file, reader->columns, reader->rows,
-                               &output->bytes, error);
-    if (status == OA_ERR_NOMEM) {
-      return out_of_memory(error);
-    }
+                               &output->bytes, &problem);
     return status == OA_OK ? write_bytes(output)
-                           : oa_reader_fail(reader, status, error);
+                           : oa_reader_fail(reader, status, &problem, error);
   }
   status = oa_ipc_write_batch(output->stream, reader->columns, reader->rows,
                               &pieces);
   if (status != OA_OK) {
-    oa_error_set(error, status, "a batch cannot be written: %s",
-                 oa_status_text(status));
-    return oa_reader_fail(reader, status, error);
+    return oa_reader_fail(reader, status, &problem, error);
   }
   return write_pieces(output, &pieces);
 }

@@ -12,9 +12,10 @@
 #include "otlp/text.h"
 
 oa_status oa_reader_fail(const oa_reader *reader, oa_status status,
-                         oa_error *error) {
-  oa_error_prefix(error, "%s", reader->path);
-  return status;
+                         const oa_error *problem, oa_error *error) {
+  const char *text =
+      problem->text[0] == '\0' ? oa_status_text(status) : problem->text;
+  return oa_error_set(error, status, "%s: %s", reader->path, text);
 }
 
 /* Makes sure that the first WANT bytes of the message are in memory.  They
@@ -212,6 +213,7 @@ static oa_status read_schema(oa_reader *reader, oa_error *error) {
 }
 
 oa_status oa_reader_open(oa_reader **out, const char *path, oa_error *error) {
+  oa_error problem = {0};
   oa_reader *reader = oa_calloc(1, sizeof *reader);
   if (reader == NULL) {
     return oa_error_set(error, OA_ERR_NOMEM, "no memory for a reader");
@@ -223,12 +225,12 @@ oa_status oa_reader_open(oa_reader **out, const char *path, oa_error *error) {
     oa_reader_close(reader);
     return oa_error_set(error, OA_ERR_NOMEM, "no memory for a reader");
   }
-  oa_status status = open_file(reader, error);
+  oa_status status = open_file(reader, &problem);
   if (status == OA_OK) {
-    status = read_schema(reader, error);
+    status = read_schema(reader, &problem);
   }
   if (status != OA_OK) {
-    oa_reader_fail(reader, status, error);
+    oa_reader_fail(reader, status, &problem, error);
     oa_reader_close(reader);
     return status;
   }
@@ -271,12 +273,13 @@ void oa_reader_get_column(const oa_reader *reader, size_t i,
 }
 
 oa_status oa_reader_next(oa_reader *reader, oa_error *error) {
+  oa_error problem = {0};
   int64_t rows;
   const oa_status status =
-      oa_reader_advance(reader, OA_STEP_READ, &rows, error);
+      oa_reader_advance(reader, OA_STEP_READ, &rows, &problem);
   return status == OA_OK || status == OA_END
              ? status
-             : oa_reader_fail(reader, status, error);
+             : oa_reader_fail(reader, status, &problem, error);
 }
 
 int oa_reader_ended(const oa_reader *reader) {
@@ -332,23 +335,25 @@ static oa_status pass_on(void *context, const uint8_t *message, size_t len) {
 oa_status oa_reader_requests(oa_reader *reader, oa_reader_sink sink,
                              void *context, oa_error *error) {
   relay to = {.sink = sink, .context = context, .status = OA_OK};
+  oa_error problem = {0};
 
-  oa_status status = bind(reader, error);
+  oa_status status = bind(reader, &problem);
   if (status == OA_OK) {
     status = oa_otlp_encode((oa_signal)reader->signal, reader->bound,
-                            reader->rows, pass_on, &to, error);
+                            reader->rows, pass_on, &to, &problem);
   }
   /* When the sink stops it is the caller who knows why. */
   return status == OA_OK || to.status != OA_OK
              ? status
-             : oa_reader_fail(reader, status, error);
+             : oa_reader_fail(reader, status, &problem, error);
 }
 
 oa_status oa_reader_line(oa_reader *reader, int64_t row, const char **line,
                          oa_error *error) {
-  oa_status status = bind(reader, error);
+  oa_error problem = {0};
+  oa_status status = bind(reader, &problem);
   if (status != OA_OK) {
-    return oa_reader_fail(reader, status, error);
+    return oa_reader_fail(reader, status, &problem, error);
   }
   if (row < 0 || row >= reader->rows) {
     return oa_error_set(error, OA_ERR_CONFIG, "the batch has no row %lld",
@@ -361,9 +366,9 @@ oa_status oa_reader_line(oa_reader *reader, int64_t row, const char **line,
     status = oa_buf_put_byte(&reader->line, '\0');
   }
   if (status != OA_OK) {
-    oa_error_set(error, status, "row %lld cannot be shown: %s", (long long)row,
-                 oa_status_text(status));
-    return oa_reader_fail(reader, status, error);
+    oa_error_set(&problem, status, "row %lld cannot be shown: %s",
+                 (long long)row, oa_status_text(status));
+    return oa_reader_fail(reader, status, &problem, error);
   }
   *line = (const char *)reader->line.data;
   return OA_OK;

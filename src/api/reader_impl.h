@@ -25,9 +25,10 @@ struct oa_reader {
   oa_buf line;
 };
 
-/* Prefixes ERROR with the file's path and returns STATUS. */
+/* Says in ERROR, with the file's path in front, what PROBLEM says (or STATUS,
+ * when nobody wrote a text) and returns STATUS. */
 oa_status oa_reader_fail(const oa_reader *reader, oa_status status,
-                         oa_error *error);
+                         const oa_error *problem, oa_error *error);
 
 /* What to do with batches on the way. */
 typedef enum oa_reader_step {

@@ -58,6 +58,15 @@ static oa_status put_outside(oa_ipc_writer *writer, const uint8_t *data,
       (oa_ipc_piece){.source = OA_IPC_OUTSIDE, .outside = data, .len = len});
 }
 
+oa_status oa_ipc_put_zeros(oa_ipc_writer *writer, size_t len) {
+  for (size_t left = len; left > 0;) {
+    const size_t n = left < ZERO_PAGE ? left : ZERO_PAGE;
+    OA_TRY(put_outside(writer, zero_page, n));
+    left -= n;
+  }
+  return OA_OK;
+}
+
 static oa_status put_plain(oa_ipc_writer *writer, part p) {
   if (p.len <= COPY_MAX) {
     const size_t from = writer->body.len;
@@ -71,12 +80,7 @@ static oa_status put_plain(oa_ipc_writer *writer, part p) {
   if (p.data != NULL) {
     return put_outside(writer, p.data, p.len);
   }
-  for (size_t left = p.len; left > 0;) {
-    const size_t len = left < ZERO_PAGE ? left : ZERO_PAGE;
-    OA_TRY(put_outside(writer, zero_page, len));
-    left -= len;
-  }
-  return OA_OK;
+  return oa_ipc_put_zeros(writer, p.len);
 }
 
 static oa_status put_length(oa_ipc_writer *writer, int64_t length) {

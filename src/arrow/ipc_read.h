@@ -6,6 +6,7 @@
  * (offsets rise and stay inside, indices are inside their dictionary, buffers
  * hold what the lengths promise, UTF-8 is not checked).  Nothing is allocated
  * from a declared size before that size is compared with the limit.
+ * A row whose value in its dictionary is null is handed out as null itself.
  *
  * One thread at a time.
  */
@@ -58,8 +59,8 @@ oa_status oa_ipc_read_parts(oa_ipc_reader *reader, const uint8_t *header,
 
 /* Length of the whole message at BYTES from its frame and its bodyLength
  * alone, without reading columns: the way to find where a torn file ends.
- * Statuses as oa_ipc_read(); *EVENT says the kind, *ROWS the rows of a
- * RecordBatch (0 for the others). */
+ * Statuses as oa_ipc_read(), with the default limit of a message; *EVENT says
+ * the kind, *ROWS the rows of a RecordBatch (0 for the others). */
 oa_status oa_ipc_skip(const uint8_t *bytes, size_t len, size_t *used,
                       oa_ipc_event *event, int64_t *rows, oa_error *error);
 

@@ -41,6 +41,7 @@ oa_status oa_ipc_writer_new(oa_ipc_writer **out, const oa_schema *schema,
   }
   oa_status status = OA_OK;
   writer->schema = schema;
+  writer->block = 1;
   writer->codec = codec;
   writer->dict_count = count_dictionaries(schema->fields, schema->field_count);
   if (writer->dict_count > 0) {
@@ -113,6 +114,7 @@ oa_status oa_ipc_write_schema(oa_ipc_writer *writer, oa_ipc_pieces *out) {
   OA_TRY(oa_ipc_put_schema(writer->schema, &writer->meta));
   OA_TRY(oa_ipc_put_piece(
       writer, (oa_ipc_piece){.source = OA_IPC_META, .len = writer->meta.len}));
+  writer->schema_size = writer->meta.len;
   return finish(writer, out);
 }
 
@@ -184,6 +186,20 @@ static oa_status put_header(oa_ipc_writer *writer, int64_t rows,
   return oa_ipc_end_frame(&writer->meta, frame);
 }
 
+/* Lengthens the body that was just made, so that all messages of the call end
+ * at a multiple of the writer's block.  The header, which says the body's
+ * length, is not there yet, but HEADER is what it will take. */
+static oa_status pad_to_block(oa_ipc_writer *writer, size_t header) {
+  const oa_ipc_piece *pieces = (const void *)writer->pieces.data;
+  const size_t count = writer->pieces.len / sizeof *pieces;
+  uint64_t size = header + (writer->begun ? 0 : writer->schema_size);
+  for (size_t i = 0; i < count; i++) {
+    size += pieces[i].len;
+  }
+  const size_t over = (size_t)(size % writer->block);
+  return over == 0 ? OA_OK : oa_ipc_put_zeros(writer, writer->block - over);
+}
+
 /* One message: the header's piece stands before those of the body, but its
  * bytes are made after them. */
 static oa_status put_message(oa_ipc_writer *writer, const oa_field *fields,
@@ -200,6 +216,11 @@ static oa_status put_message(oa_ipc_writer *writer, const oa_field *fields,
     OA_TRY(oa_ipc_put_array(writer, &fields[i], &columns[i]));
   }
   OA_TRY(put_header(writer, rows, dictionary));
+  if (dictionary < 0 && writer->block > 1) {
+    OA_TRY(pad_to_block(writer, writer->meta.len - meta));
+    writer->meta.len = meta;
+    OA_TRY(put_header(writer, rows, dictionary));
+  }
   oa_ipc_piece *header = (void *)(writer->pieces.data + first);
   header->len = writer->meta.len - meta;
   return OA_OK;
@@ -306,7 +327,12 @@ oa_status oa_ipc_write_batch(oa_ipc_writer *writer, const oa_array *columns,
   return finish(writer, out);
 }
 
+void oa_ipc_writer_set_block(oa_ipc_writer *writer, size_t block) {
+  writer->block = block;
+}
+
 void oa_ipc_writer_commit(oa_ipc_writer *writer) {
+  writer->begun = true;
   for (size_t i = 0; i < writer->dict_count; i++) {
     writer->kept[i].in_stream = writer->kept[i].current;
   }

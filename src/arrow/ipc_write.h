@@ -48,6 +48,12 @@ oa_status oa_ipc_write_schema(oa_ipc_writer *writer, oa_ipc_pieces *out);
 oa_status oa_ipc_write_batch(oa_ipc_writer *writer, const oa_array *columns,
                              int64_t rows, oa_ipc_pieces *out);
 
+/* Has every batch end at a multiple of BLOCK bytes of the stream, by padding
+ * its body, which the format allows; the first one counts with the Schema
+ * message before it.  For files that are written in whole disk blocks.  Before
+ * the first batch; 1, the default, pads nothing. */
+void oa_ipc_writer_set_block(oa_ipc_writer *writer, size_t block);
+
 /* Says that the pieces of the last batch stand in the stream: small
  * dictionaries that stay the same are then left out of the next one.  Without
  * this call each batch has all its dictionaries, so that a caller whose append

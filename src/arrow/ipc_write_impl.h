@@ -20,6 +20,9 @@ struct oa_ipc_writer {
   oa_buf iov;             /* struct iovec, made of the pieces at the end */
   oa_buf nodes;           /* int64 pairs of the message being made */
   oa_buf buffers;         /* int64 pairs of the message being made */
+  size_t block;           /* calls end at a multiple of it in the stream */
+  size_t schema_size;     /* bytes of the Schema message */
+  bool begun;             /* the stream holds the schema and a batch */
   uint64_t body_at;       /* bytes of the body of the message being made */
   oa_ipc_dict_kept *kept; /* a dictionary id each */
   size_t dict_count;
@@ -43,6 +46,9 @@ oa_status oa_ipc_put_schema(const oa_schema *schema, oa_buf *out);
  * values when INDICES is false, those of its dictionary indices otherwise. */
 oa_status oa_ipc_put_array(oa_ipc_writer *writer, const oa_field *field,
                            const oa_array *array);
+
+/* Lengthens the body by LEN zero bytes. */
+oa_status oa_ipc_put_zeros(oa_ipc_writer *writer, size_t len);
 
 /* Where bytes of a message come from until the buffers stop moving. */
 typedef enum oa_ipc_source {

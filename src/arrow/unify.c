@@ -110,10 +110,13 @@ static oa_status learn(slot *s, const oa_field *field, const oa_array *values,
     if (numbers[i] < 0) {
       numbers[i] = oa_dict_add(&s->dict, bytes, len, hash);
     }
-    if (numbers[i] < 0) {
+    if (numbers[i] < 0 && len > (size_t)INT32_MAX - s->dict.bytes.len) {
       return oa_error_set(error, OA_ERR_LIMIT,
-                          "column %s: no memory for its values, or they pass "
-                          "2 GiB together",
+                          "column %s: its different values pass 2 GiB",
+                          field->name);
+    }
+    if (numbers[i] < 0) {
+      return oa_error_set(error, OA_ERR_NOMEM, "column %s: no memory",
                           field->name);
     }
   }

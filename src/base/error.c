@@ -56,8 +56,11 @@ void oa_error_prefix(oa_error *error, const char *format, ...) {
   va_start(args, format);
   int used = vsnprintf(error->text, sizeof error->text, format, args);
   va_end(args);
-  if (used >= 0 && (size_t)used < sizeof error->text) {
-    snprintf(error->text + used, sizeof error->text - (size_t)used, ": %s",
-             old);
+  if (used >= 0 && (size_t)used < sizeof error->text - 2) {
+    char *at = error->text + used;
+    const size_t room = sizeof error->text - (size_t)used - 2;
+    memcpy(at, ": ", 2);
+    memcpy(at + 2, old, room);
+    error->text[sizeof error->text - 1] = '\0';
   }
 }

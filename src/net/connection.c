@@ -8,13 +8,15 @@
 #include "net/http2.h"
 #include "net/stream.h"
 
-/* Milliseconds. */
+/* Times are in milliseconds. */
 enum {
   /* For a peer that takes nothing of what we send. */
   BLOCKED_TIMEOUT = 30000,
   /* For the peer to hang up; closing earlier may destroy our last words, as
    * a reset overtakes them. */
   LINGER_TIMEOUT = 1000,
+  /* And bytes that are still taken, and thrown away, meanwhile. */
+  LINGER_BYTES = 1024 * 1024,
   /* Between two log lines about the same mistake of clients. */
   TLS_LOG_INTERVAL = 60000,
 };
@@ -24,6 +26,7 @@ static void on_closed(uv_handle_t *handle) {
   oa_thread *thread = connection->thread;
   oa_buf_free(&connection->unsent);
   oa_free(connection);
+  atomic_fetch_sub(&thread->load, 1);
   oa_server_dismiss(thread->server);
   oa_thread_connection_gone(thread);
 }
@@ -291,6 +294,11 @@ static void receive(oa_connection *connection, const uint8_t *data,
   if (connection->state == OA_CONNECTION_HTTP2) {
     oa_http2_receive(connection, data, len);
     oa_connection_touch(connection);
+  } else if (connection->state == OA_CONNECTION_LINGER) {
+    connection->discarded += len;
+    if (connection->discarded > LINGER_BYTES) {
+      oa_connection_close(connection);
+    }
   }
 }
 
@@ -347,6 +355,7 @@ void oa_connection_accept(oa_thread *thread, int fd) {
 
 refuse:
   close(fd);
+  atomic_fetch_sub(&thread->load, 1);
   oa_thread_count(&thread->refused, 1);
 }
 

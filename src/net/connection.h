@@ -44,6 +44,7 @@ typedef struct oa_connection {
   oa_link in_dirty;
   oa_link in_timed; /* handshaking, idle or lingering */
   uint64_t timed_at;
+  size_t discarded; /* bytes that came while lingering */
   oa_link in_blocked;
   uint64_t blocked_at;
   uv_write_t write;
@@ -52,7 +53,7 @@ typedef struct oa_connection {
   uv_shutdown_t shutdown;
 } oa_connection;
 
-/* Takes the accepted socket FD over. */
+/* Takes the accepted socket FD over, which THREAD has counted in its load. */
 void oa_connection_accept(oa_thread *thread, int fd);
 
 /* To be called when there may be something to send. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SO_REUSEPORT is hidden from programs that ask for POSIX 2008 alone. */
-#define _DEFAULT_SOURCE /* NOLINT(bugprone-reserved-identifier,cert-dcl37-c) \
-                         */
+#define _DEFAULT_SOURCE
 
 #include "net/listener.h"
 
@@ -143,6 +142,19 @@ static bool passing(int code) {
          code == EPERM || code == ENETDOWN || code == EHOSTUNREACH;
 }
 
+/* Has the least loaded thread serve FD. */
+static void assign(oa_thread *thread, int fd) {
+  oa_thread *chosen = oa_server_choose(thread->server, thread);
+  if (chosen != thread) {
+    if (oa_thread_offer(chosen, fd)) {
+      return;
+    }
+    atomic_fetch_sub(&chosen->load, 1);
+    atomic_fetch_add(&thread->load, 1);
+  }
+  oa_connection_accept(thread, fd);
+}
+
 static void on_readable(uv_poll_t *poll, int status, int events) {
   oa_listener *listener = poll->data;
   oa_thread *thread = listener->thread;
@@ -152,7 +164,7 @@ static void on_readable(uv_poll_t *poll, int status, int events) {
     const int fd = accept(listener->fd, NULL, NULL);
     if (fd >= 0) {
       fcntl(fd, F_SETFD, FD_CLOEXEC);
-      oa_connection_accept(thread, fd);
+      assign(thread, fd);
       continue;
     }
     if (errno == EAGAIN || errno == EWOULDBLOCK) {

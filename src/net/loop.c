@@ -122,9 +122,39 @@ static void on_tick(uv_timer_t *timer) {
   oa_thread_settle(thread);
 }
 
+bool oa_thread_offer(oa_thread *thread, int fd) {
+  uv_mutex_lock(&thread->async_lock);
+  const bool taken = thread->async_open && thread->inbox_len < OA_THREAD_INBOX;
+  if (taken) {
+    thread->inbox[thread->inbox_len++] = fd;
+    uv_async_send(&thread->async);
+  }
+  uv_mutex_unlock(&thread->async_lock);
+  return taken;
+}
+
+/* Serves the sockets that other threads have accepted. */
+static void empty_inbox(oa_thread *thread) {
+  int fds[OA_THREAD_INBOX];
+  uv_mutex_lock(&thread->async_lock);
+  const size_t count = thread->inbox_len;
+  memcpy(fds, thread->inbox, count * sizeof fds[0]);
+  thread->inbox_len = 0;
+  uv_mutex_unlock(&thread->async_lock);
+  for (size_t i = 0; i < count; i++) {
+    if (thread->stopping) {
+      close(fds[i]);
+      atomic_fetch_sub(&thread->load, 1);
+    } else {
+      oa_connection_accept(thread, fds[i]);
+    }
+  }
+}
+
 static void on_async(uv_async_t *async) {
   oa_thread *thread = async->data;
   const oa_server_options *options = thread->options;
+  empty_inbox(thread);
   if (atomic_exchange(&thread->wake_wanted, false) &&
       options->handler->wake != NULL) {
     options->handler->wake(options->context, thread->index);
@@ -298,6 +328,9 @@ void oa_thread_reset(oa_thread *thread) {
     uv_walk(&thread->loop, close_handle, NULL);
     uv_run(&thread->loop, UV_RUN_DEFAULT);
     uv_loop_close(&thread->loop);
+    for (size_t i = 0; i < thread->inbox_len; i++) {
+      close(thread->inbox[i]);
+    }
     uv_mutex_destroy(&thread->async_lock);
     uv_sem_destroy(&thread->started);
     uv_sem_destroy(&thread->go);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* MAP_ANONYMOUS is in every system that we run on, and since 2024 in POSIX,
  * but the C library hides it from programs that ask for POSIX 2008 alone. */
-#define _DEFAULT_SOURCE /* NOLINT(bugprone-reserved-identifier,cert-dcl37-c) \
-                         */
+#define _DEFAULT_SOURCE
 
 #include "net/pool.h"
 
@@ -52,6 +51,13 @@ static void release(void *data, size_t size) {
   }
 }
 
+/* A free block begins with the address of the next one. */
+static void *next_of(const void *block) {
+  void *next;
+  memcpy(&next, block, sizeof next);
+  return next;
+}
+
 void oa_pool_init(oa_pool *pool, size_t max_pooled) {
   memset(pool, 0, sizeof *pool);
   pool->max_pooled = max_pooled;
@@ -66,7 +72,7 @@ oa_block oa_pool_take(oa_pool *pool, size_t size) {
   const size_t real = class_size(index);
   void *data = pool->free[index];
   if (data != NULL) {
-    memcpy(&pool->free[index], data, sizeof(void *));
+    pool->free[index] = next_of(data);
     pool->pooled -= real;
   } else {
     data = obtain(real);
@@ -86,7 +92,8 @@ void oa_pool_give(oa_pool *pool, oa_block *block) {
     release(block->data, block->size);
   } else {
     const size_t index = class_of(block->size);
-    memcpy(block->data, &pool->free[index], sizeof(void *));
+    void *next = pool->free[index];
+    memcpy(block->data, &next, sizeof next);
     pool->free[index] = block->data;
     pool->pooled += block->size;
   }
@@ -97,7 +104,7 @@ void oa_pool_trim(oa_pool *pool) {
   for (size_t index = 0; pool->pooled > 0 && index < OA_POOL_CLASSES; index++) {
     while (pool->free[index] != NULL) {
       void *data = pool->free[index];
-      memcpy(&pool->free[index], data, sizeof(void *));
+      pool->free[index] = next_of(data);
       release(data, class_size(index));
       pool->pooled -= class_size(index);
     }

@@ -188,6 +188,20 @@ void oa_server_stop(oa_server *server, uint32_t timeout_ms) {
   join(server);
 }
 
+oa_thread *oa_server_choose(oa_server *server, oa_thread *self) {
+  oa_thread *best = self;
+  uint_fast32_t least = atomic_load(&self->load);
+  for (unsigned i = 0; i < server->thread_count && least > 0; i++) {
+    const uint_fast32_t load = atomic_load(&server->threads[i]->load);
+    if (load < least) {
+      least = load;
+      best = server->threads[i];
+    }
+  }
+  atomic_fetch_add(&best->load, 1);
+  return best;
+}
+
 bool oa_server_admit(oa_server *server) {
   const uint64_t before = atomic_fetch_add(&server->connections, 1);
   if (before >= server->options.max_connections) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/stream.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -150,6 +151,7 @@ static void report_canceled(const oa_stream *stream) {
 
 void oa_stream_closed(oa_stream *stream) {
   oa_connection *connection = stream->connection;
+  assert(connection != NULL);
   oa_link_remove(&stream->in_connection);
   connection->stream_count--;
   oa_connection_streams_changed(connection);

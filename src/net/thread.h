@@ -28,6 +28,8 @@ enum {
   OA_THREAD_WRITE_SIZE = 32 * 1024,
   /* Decompressed messages whose memory is kept for the next ones. */
   OA_THREAD_SPARE_BUFS = 4,
+  /* Accepted sockets on their way from one thread to another. */
+  OA_THREAD_INBOX = 64,
 };
 
 typedef struct oa_thread {
@@ -77,8 +79,11 @@ typedef struct oa_thread {
 
   /* Touched by other threads. */
   uv_async_t async;
-  uv_mutex_t async_lock; /* over async_open */
+  uv_mutex_t async_lock; /* over the next three */
   bool async_open;
+  int inbox[OA_THREAD_INBOX];
+  size_t inbox_len;
+  atomic_uint_fast32_t load; /* connections, also those in the inbox */
   atomic_bool wake_wanted;
   atomic_bool stop_wanted;
   atomic_uint_fast32_t stop_timeout_ms;
@@ -109,7 +114,12 @@ oa_status oa_thread_init(oa_thread *thread, oa_server *server,
 oa_status oa_thread_start(oa_thread *thread, oa_error *error);
 void oa_thread_go(oa_thread *thread, bool ahead);
 
-/* Any thread may call these two. */
+/* Any thread may call these three. */
+
+/* Has THREAD serve the accepted socket FD, whose connection is counted in its
+ * load already.  False when it cannot; FD stays the caller's. */
+bool oa_thread_offer(oa_thread *thread, int fd);
+
 void oa_thread_wake(oa_thread *thread);
 void oa_thread_stop(oa_thread *thread, uint32_t timeout_ms);
 
@@ -129,6 +139,11 @@ static inline void oa_thread_count(atomic_uint_fast64_t *counter,
   const uint64_t now = atomic_load_explicit(counter, memory_order_relaxed);
   atomic_store_explicit(counter, now + more, memory_order_relaxed);
 }
+
+/* The thread to serve a connection that SELF has accepted.  The kernel spreads
+ * connections by a hash, which for a few of them is often lopsided; so one
+ * goes to the thread with the fewest, and counts in its load from here on. */
+oa_thread *oa_server_choose(oa_server *server, oa_thread *self);
 
 /* The number of connections of all threads, raised and lowered. */
 bool oa_server_admit(oa_server *server);

@@ -219,7 +219,6 @@ static void put_span(oa_otlp_builder *b, const span *s) {
   oa_put_u32_unless_zero(table, &column[OA_SPAN_KIND], (uint32_t)s->kind);
   oa_put_time(table, &column[OA_SPAN_START_TIME], s->start);
   oa_put_time(table, &column[OA_SPAN_END_TIME], s->end);
-  oa_put_u64(table, &column[OA_SPAN_DURATION], s->end - s->start);
   if (s->has_status) {
     oa_put_u32(table, &column[OA_SPAN_STATUS_CODE], (uint32_t)s->code);
     oa_put_text_if_any(table, &column[OA_SPAN_STATUS_MESSAGE], s->message);

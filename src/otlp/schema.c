@@ -112,7 +112,6 @@ static const oa_field span_fields[OA_SPAN_COUNT] = {
     [OA_SPAN_KIND] = REQUIRED("kind", OA_TYPE_INT32),
     [OA_SPAN_START_TIME] = TIME("start_time_unix_nano"),
     [OA_SPAN_END_TIME] = TIME("end_time_unix_nano"),
-    [OA_SPAN_DURATION] = REQUIRED("duration_ns", OA_TYPE_INT64),
     [OA_SPAN_STATUS_CODE] = NULLABLE("status_code", OA_TYPE_INT32),
     [OA_SPAN_STATUS_MESSAGE] = TEXT("status_message"),
     [OA_SPAN_ATTRIBUTES] = LIST("attributes", &attr_item, false),

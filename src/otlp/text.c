@@ -149,8 +149,9 @@ static oa_status put_span(oa_buf *out, const oa_array *columns, int64_t row) {
   OA_TRY(put_head(out, "span", columns, OA_SPAN_START_TIME, row));
   OA_TRY(oa_buf_put_byte(out, ' '));
   OA_TRY(oa_json_put_string(out, name, len));
-  OA_TRY(
-      put_duration(out, (int64_t)oa_u64_at(&columns[OA_SPAN_DURATION], row)));
+  OA_TRY(put_duration(
+      out, (int64_t)(oa_u64_at(&columns[OA_SPAN_END_TIME], row) -
+                     oa_u64_at(&columns[OA_SPAN_START_TIME], row))));
   if (kind < sizeof kinds / sizeof kinds[0]) {
     OA_TRY(oa_buf_printf(out, " kind=%s", kinds[kind]));
   } else {

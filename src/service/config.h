@@ -73,6 +73,7 @@ typedef struct oa_config {
   uint64_t max_file_age_ns;
   uint64_t max_total_size; /* 0 = no bound */
   char *file_extension;
+  bool direct_io;
 
   bool dashboard_enabled;
   uint64_t dashboard_port;

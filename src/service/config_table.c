@@ -214,6 +214,12 @@ const oa_config_key oa_config_keys[] = {
      .min = 1,
      .max = 16,
      .help = "of the files' names, without the dot"},
+    {.path = "storage.direct_io",
+     .kind = OA_KIND_BOOL,
+     FIELD(direct_io),
+     .def = "true",
+     .help = "write large batches past the page cache (O_DIRECT) where the "
+             "file system can"},
     ABSENT("storage.attributes_json", OA_KIND_BOOL, "false",
            "the JSON form of attributes", "attributes as JSON columns too"),
     ABSENT("storage.promote_attributes", OA_KIND_LIST, "",

@@ -191,6 +191,7 @@ static oa_status start_store(oa_service *service, oa_error *error) {
       .max_file_size = config->max_file_size,
       .max_file_age_ns = file_age(config),
       .max_total_size = config->max_total_size,
+      .direct_io = config->direct_io,
       .streams = streams,
       .stream_count = OA_SIGNAL_COUNT,
       .log = &service->log,

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE /* O_DIRECT */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -7,6 +8,7 @@
 
 #include "arrow/ipc_write.h"
 #include "base/clock.h"
+#include "base/mem.h"
 #include "store/dir.h"
 #include "store/file_impl.h"
 
@@ -140,13 +142,99 @@ bool oa_file_cut(const oa_file *file, const oa_disk *disk) {
   return result == 0;
 }
 
+/* --- past the page cache --- */
+
+static uint64_t left_size(const rest *left) {
+  uint64_t size = left->head.iov_len;
+  for (size_t i = left->at; i < left->count; i++) {
+    size += left->iov[i].iov_len;
+  }
+  return size - left->done;
+}
+
+/* Fills the stage from the front of LEFT; the number of bytes taken. */
+static size_t fill_stage(const oa_disk *disk, rest *left) {
+  struct iovec pieces[MAX_PIECES];
+  size_t used = 0;
+  int count;
+  while (used < OA_DISK_STAGE && (count = next_pieces(left, pieces)) > 0) {
+    size_t taken = 0;
+    for (int i = 0; i < count && used < OA_DISK_STAGE; i++) {
+      const size_t room = OA_DISK_STAGE - used;
+      const size_t n = pieces[i].iov_len < room ? pieces[i].iov_len : room;
+      memcpy(disk->stage + used, pieces[i].iov_base, n);
+      used += n;
+      taken += n;
+    }
+    advance(left, taken);
+  }
+  return used;
+}
+
+/* Writes LEN bytes of the stage; 0 or an errno. */
+static int write_stage(int fd, const oa_disk *disk, size_t len,
+                       uint64_t *written) {
+  for (size_t done = 0; done < len;) {
+    const struct iovec piece = {.iov_base = disk->stage + done,
+                                .iov_len = len - done};
+    const ssize_t n = disk->os->writev(fd, &piece, 1);
+    if (n < 0 && errno == EINTR) {
+      continue;
+    }
+    if (n <= 0) {
+      return n == 0 ? EIO : errno;
+    }
+    done += (size_t)n;
+    *written += (uint64_t)n;
+    /* A short write that is not in whole blocks cannot be gone on with. */
+    if (done % OA_DISK_BLOCK != 0) {
+      return EIO;
+    }
+  }
+  return 0;
+}
+
+/* Whether LEFT is worth writing, and can be written, past the page cache. */
+static bool wants_direct(const oa_file *file, const oa_disk *disk,
+                         const rest *left) {
+  const uint64_t size = disk->direct ? left_size(left) : 0;
+  return size >= OA_DISK_DIRECT_MIN && size % OA_DISK_BLOCK == 0 &&
+         file->length % OA_DISK_BLOCK == 0;
+}
+
+/* write_all() past the page cache; 0 or an errno.  A file system that has no
+ * such way is written to in the usual one from then on. */
+static int write_direct(int fd, oa_disk *disk, rest *left, uint64_t *written) {
+  const int flags = FLAGS & ~O_CLOEXEC;
+  if (disk->stage == NULL) {
+    disk->stage = oa_calloc_aligned(1, OA_DISK_STAGE, OA_DISK_BLOCK);
+  }
+  if (disk->stage == NULL || disk->os->set_flags(fd, flags | O_DIRECT) != 0) {
+    disk->direct = false;
+    return write_all(fd, disk, left, written);
+  }
+  int code = 0;
+  size_t used;
+  while (code == 0 && (used = fill_stage(disk, left)) > 0) {
+    code = write_stage(fd, disk, used, written);
+  }
+  if (disk->os->set_flags(fd, flags) != 0 && code == 0) {
+    code = errno;
+  }
+  /* Some file systems say no only to the write itself. */
+  disk->direct = code != EINVAL;
+  return code;
+}
+
 oa_status oa_file_append(oa_file *file, oa_disk *disk, const char *path,
                          struct iovec head, const struct iovec *iov,
                          size_t count, oa_error *error) {
   rest left = {.head = head, .iov = iov, .count = count};
   uint64_t written = 0;
   const uint64_t start = oa_clock_monotonic_ns();
-  const int code = write_all(file->fd, disk, &left, &written);
+  const int code = wants_direct(file, disk, &left)
+                       ? write_direct(file->fd, disk, &left, &written)
+                       : write_all(file->fd, disk, &left, &written);
   oa_count(&disk->counters.write_ns, oa_clock_monotonic_ns() - start);
   if (code == 0) {
     file->length += written;

@@ -27,6 +27,7 @@ typedef struct oa_store_os {
   int (*ftruncate)(int fd, off_t length);
   int (*fsync)(int fd);
   int (*fdatasync)(int fd);
+  int (*set_flags)(int fd, int flags); /* fcntl(fd, F_SETFL, flags) */
   int (*rename)(const char *from, const char *to);
   int (*unlink)(const char *path);
   int (*mkdir)(const char *path, mode_t mode);
@@ -53,10 +54,22 @@ typedef struct oa_store_counters {
   _Atomic uint64_t fsyncs;
 } oa_store_counters;
 
+/* Large appends go past the page cache (O_DIRECT) in whole blocks: the kernel
+ * then neither finds fresh pages for data that nobody will read soon, nor
+ * copies into them, which cost more than all our work on a batch (measured).
+ * Disks and file systems ask for multiples of 512 to 4096 bytes. */
+enum {
+  OA_DISK_BLOCK = 4096,
+  OA_DISK_STAGE = 1 << 20,      /* memory that such writes are gathered in */
+  OA_DISK_DIRECT_MIN = 1 << 20, /* smaller appends go the usual way */
+};
+
 /* What everything that touches the disk is handed. */
 typedef struct oa_disk {
   const oa_store_os *os;
   const oa_log *log;
+  bool direct;    /* large appends may go past the page cache */
+  uint8_t *stage; /* OA_DISK_STAGE bytes at a block's address, once needed */
   oa_store_counters counters;
   uint64_t complained_ns; /* of the last logged failure; 0 = none yet */
   uint64_t unlogged;      /* failures since then */

@@ -20,12 +20,17 @@ static int open_file(const char *path, int flags, mode_t mode) {
   return open(path, flags, mode);
 }
 
+static int set_flags(int fd, int flags) {
+  return fcntl(fd, F_SETFL, flags);
+}
+
 const oa_store_os oa_store_os_default = {
     .open = open_file,
     .writev = writev,
     .ftruncate = ftruncate,
     .fsync = fsync,
     .fdatasync = fdatasync,
+    .set_flags = set_flags,
     .rename = rename,
     .unlink = unlink,
     .mkdir = mkdir,

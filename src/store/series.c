@@ -115,6 +115,9 @@ static oa_status start_writer(const oa_store *store, oa_series *stream) {
   oa_ipc_pieces pieces = {0};
   OA_TRY(oa_ipc_writer_new(&stream->writer, stream->schema, store->codec,
                            store->level));
+  if (store->disk.direct) {
+    oa_ipc_writer_set_block(stream->writer, OA_DISK_BLOCK);
+  }
   stream->head.len = 0;
   OA_TRY(oa_ipc_write_schema(stream->writer, &pieces));
   for (size_t i = 0; i < pieces.count; i++) {
@@ -218,6 +221,7 @@ static oa_status write_batch(oa_store *store, oa_series *stream,
     tidy(store, stream, path, fresh);
     return status;
   }
+  oa_ipc_writer_commit(stream->writer);
   *written = head.iov_len + pieces->size;
   return OA_OK;
 }

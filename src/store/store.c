@@ -90,6 +90,7 @@ static oa_status init(oa_store *store, const oa_store_options *options,
                       oa_error *error) {
   OA_TRY(copy_strings(store, options, error));
   store->disk.log = options->log;
+  store->disk.direct = options->direct_io;
   store->codec = options->codec;
   store->level = options->level;
   store->max_file_size = options->max_file_size;
@@ -128,6 +129,7 @@ static void destroy(oa_store *store) {
   oa_free(store->lock_dir);
   oa_free(store->prefix);
   oa_free(store->extension);
+  oa_free(store->disk.stage);
   oa_free(store);
 }
 

@@ -42,6 +42,7 @@ typedef struct oa_store_options {
   uint64_t max_file_age_ns; /* rotate when a file has been open that long, or
                                for a quarter of the retention; 0 = no bound */
   uint64_t max_total_size;  /* bytes of all files; 0 = no bound */
+  bool direct_io; /* large batches go past the page cache where it can be */
   const oa_store_stream *streams;
   size_t stream_count;
   const oa_log *log; /* may be NULL; lives as long as the store */

@@ -1,0 +1,622 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* net_trial.h - what the tests of the server have in common: a handler
+ * that records, and an HTTP/2 client that can also misbehave.
+ *
+ * The client does one thing at a time on the test's own thread.  Everything
+ * waits for at most PATIENCE milliseconds, so no test hangs.
+ */
+#ifndef OA_TEST_NET_TRIAL_H
+#define OA_TEST_NET_TRIAL_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <nghttp2/nghttp2.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "net/server.h"
+
+enum {
+  PATIENCE = 20000,
+  MAX_CALLS = 512,
+  MAX_ANSWERS = 1200,
+  METHOD_TRACES = 7,
+};
+
+static const char PATH[] = "/test.Service/Export";
+
+/* What wake() does next on the I/O thread. */
+typedef enum command { NOTHING, REPLY_KEPT, DONE_KEPT, PAUSE, RESUME } command;
+
+typedef struct fixture {
+  oa_server *server;
+  oa_server_options options;
+  oa_server_handler handler;
+  uv_mutex_t lock; /* over all that follows */
+  bool keep;       /* calls wait for REPLY_KEPT */
+  oa_grpc_reply_data reply;
+  oa_grpc_call *kept[MAX_CALLS];
+  size_t kept_count;
+  size_t requests;
+  size_t refusals;
+  oa_grpc_code refused_code;
+  int refused_method;
+  uint8_t *message; /* the last one */
+  size_t message_len;
+  size_t order[MAX_CALLS]; /* lengths of messages in order of arrival */
+  uint64_t most_held;
+  size_t starts;
+  size_t stops;
+  size_t ticks;
+  command todo;
+  size_t done; /* commands carried out */
+} fixture;
+
+static oa_status on_start(void *context, unsigned thread, oa_error *error) {
+  fixture *f = context;
+  (void)thread;
+  (void)error;
+  uv_mutex_lock(&f->lock);
+  f->starts++;
+  uv_mutex_unlock(&f->lock);
+  return OA_OK;
+}
+
+static void reply_kept(fixture *f) {
+  for (size_t i = 0; i < f->kept_count; i++) {
+    oa_grpc_reply(f->kept[i], &f->reply);
+  }
+  f->kept_count = 0;
+}
+
+static void on_stop(void *context, unsigned thread) {
+  fixture *f = context;
+  (void)thread;
+  uv_mutex_lock(&f->lock);
+  f->stops++;
+  reply_kept(f);
+  uv_mutex_unlock(&f->lock);
+}
+
+static int on_route(void *context, const char *path, size_t len) {
+  (void)context;
+  return len == sizeof PATH - 1 && memcmp(path, PATH, len) == 0 ? METHOD_TRACES
+                                                                : -1;
+}
+
+static void note_held(fixture *f) {
+  if (f->server != NULL) {
+    oa_server_stats stats;
+    oa_server_get_stats(f->server, &stats);
+    if (stats.body_bytes_now > f->most_held) {
+      f->most_held = stats.body_bytes_now;
+    }
+  }
+}
+
+static void on_request(void *context, oa_grpc_call *call) {
+  fixture *f = context;
+  uv_mutex_lock(&f->lock);
+  /* Not by oa_malloc(), which some tests make fail. */
+  free(f->message);
+  f->message = malloc(call->message_len + 1);
+  if (f->message != NULL && call->message_len > 0) {
+    memcpy(f->message, call->message, call->message_len);
+  }
+  f->message_len = call->message_len;
+  if (f->requests < MAX_CALLS) {
+    f->order[f->requests] = call->message_len;
+  }
+  f->requests++;
+  note_held(f);
+  if (f->keep && f->kept_count < MAX_CALLS) {
+    f->kept[f->kept_count++] = call;
+  } else {
+    oa_grpc_reply(call, &f->reply);
+  }
+  uv_mutex_unlock(&f->lock);
+}
+
+static void on_refused(void *context, unsigned thread, int method,
+                       oa_grpc_code code, const char *reason) {
+  fixture *f = context;
+  (void)thread;
+  assert_non_null(reason);
+  uv_mutex_lock(&f->lock);
+  f->refusals++;
+  f->refused_code = code;
+  f->refused_method = method;
+  uv_mutex_unlock(&f->lock);
+}
+
+static void on_tick(void *context, unsigned thread) {
+  fixture *f = context;
+  (void)thread;
+  uv_mutex_lock(&f->lock);
+  f->ticks++;
+  note_held(f);
+  uv_mutex_unlock(&f->lock);
+}
+
+static void on_wake(void *context, unsigned thread) {
+  fixture *f = context;
+  uv_mutex_lock(&f->lock);
+  const command todo = f->todo;
+  f->todo = NOTHING;
+  switch (todo) {
+    case REPLY_KEPT:
+      reply_kept(f);
+      break;
+    case DONE_KEPT:
+      for (size_t i = 0; i < f->kept_count; i++) {
+        oa_grpc_message_done(f->kept[i]);
+      }
+      break;
+    case PAUSE:
+    case RESUME:
+      oa_server_pause(f->server, thread, todo == PAUSE);
+      break;
+    case NOTHING:
+      break;
+  }
+  f->done++;
+  uv_mutex_unlock(&f->lock);
+}
+
+/* Sensible options for one thread on a free port. */
+static inline void fixture_init(fixture *f) {
+  memset(f, 0, sizeof *f);
+  uv_mutex_init(&f->lock);
+  oa_server_options_init(&f->options);
+  f->handler = (oa_server_handler){.thread_start = on_start,
+                                   .thread_stop = on_stop,
+                                   .route = on_route,
+                                   .request = on_request,
+                                   .refused = on_refused,
+                                   .tick = on_tick,
+                                   .wake = on_wake};
+  f->reply.code = OA_GRPC_OK;
+  f->options.threads = 1;
+  f->options.tick_ms = 20;
+  f->options.listeners[0].address = "127.0.0.1";
+  f->options.listener_count = 1;
+  f->options.handler = &f->handler;
+  f->options.context = f;
+}
+
+static inline void fixture_start(fixture *f) {
+  oa_error error = {0};
+  oa_server *server = NULL;
+  if (oa_server_start(&server, &f->options, &error) != OA_OK) {
+    fail_msg("%s", error.text);
+  }
+  uv_mutex_lock(&f->lock);
+  f->server = server;
+  uv_mutex_unlock(&f->lock);
+}
+
+static inline void fixture_end(fixture *f) {
+  if (f->server != NULL) {
+    oa_server_stop(f->server, 1000);
+    assert_int_equal(f->starts, f->stops);
+    oa_server_stats stats;
+    oa_server_get_stats(f->server, &stats);
+    assert_int_equal(stats.connections_now, 0);
+    assert_int_equal(stats.body_bytes_now, 0);
+    oa_server_free(f->server);
+  }
+  free(f->message);
+  uv_mutex_destroy(&f->lock);
+}
+
+static inline uint64_t now_ms(void) {
+  return oa_clock_monotonic_ns() / 1000000;
+}
+
+static inline void pause_ms(int ms) {
+  poll(NULL, 0, ms);
+}
+
+/* Waits until *COUNTER, which F's lock guards, is at least WANTED. */
+static inline void await_count(fixture *f, const size_t *counter,
+                               size_t wanted) {
+  const uint64_t end = now_ms() + PATIENCE;
+  for (;;) {
+    uv_mutex_lock(&f->lock);
+    const size_t now = *counter;
+    uv_mutex_unlock(&f->lock);
+    if (now >= wanted) {
+      return;
+    }
+    if (now_ms() > end) {
+      fail_msg("waited in vain: %zu instead of %zu", now, wanted);
+    }
+    pause_ms(1);
+  }
+}
+
+static inline size_t read_count(fixture *f, const size_t *counter) {
+  uv_mutex_lock(&f->lock);
+  const size_t now = *counter;
+  uv_mutex_unlock(&f->lock);
+  return now;
+}
+
+static inline void carry_out(fixture *f, command todo) {
+  uv_mutex_lock(&f->lock);
+  f->todo = todo;
+  const size_t done = f->done;
+  uv_mutex_unlock(&f->lock);
+  oa_server_wake(f->server, 0);
+  await_count(f, &f->done, done + 1);
+}
+
+static inline uint64_t held_now(const fixture *f) {
+  oa_server_stats stats;
+  oa_server_get_stats(f->server, &stats);
+  return stats.body_bytes_now;
+}
+
+static inline void await_held(const fixture *f, uint64_t wanted) {
+  const uint64_t end = now_ms() + PATIENCE;
+  while (held_now(f) != wanted) {
+    if (now_ms() > end) {
+      fail_msg("%lu bytes held instead of %lu", (unsigned long)held_now(f),
+               (unsigned long)wanted);
+    }
+    pause_ms(1);
+  }
+}
+
+/* The client. */
+
+typedef struct answer {
+  int http_status;
+  int grpc_status; /* -1 = none */
+  char message[512];
+  char details[512];
+  char type[64];
+  char accepts[64];
+  uint8_t body[256];
+  size_t body_len;
+  bool closed;
+  uint32_t error; /* of the stream's end */
+} answer;
+
+typedef struct source {
+  const uint8_t *data;
+  size_t len;
+  size_t at;
+  size_t frame;  /* largest DATA frame; 0 = any */
+  size_t stop;   /* stands still here; SIZE_MAX = never */
+  size_t pad;    /* bytes of padding in each frame */
+  bool open_end; /* never says END_STREAM */
+} source;
+
+typedef struct client {
+  fixture *f;
+  int fd;
+  nghttp2_session *session;
+  answer answers[MAX_ANSWERS]; /* by (stream - 1) / 2 */
+  source sources[MAX_ANSWERS];
+  bool goaway;
+  bool eof;
+  uint32_t goaway_error;
+} client;
+
+static inline answer *answer_of(client *c, int32_t stream) {
+  const int32_t index = (stream - 1) / 2;
+  assert_true(index >= 0 && index < MAX_ANSWERS);
+  return &c->answers[index];
+}
+
+static ssize_t read_source(nghttp2_session *session, int32_t stream,
+                           uint8_t *buf, size_t room, uint32_t *flags,
+                           nghttp2_data_source *from, void *user) {
+  source *s = from->ptr;
+  (void)session;
+  (void)stream;
+  (void)user;
+  if (s->at == s->stop) {
+    return NGHTTP2_ERR_DEFERRED;
+  }
+  size_t part = s->len - s->at;
+  part = part < room ? part : room;
+  if (s->frame > 0 && part > s->frame) {
+    part = s->frame;
+  }
+  if (s->stop > s->at && part > s->stop - s->at) {
+    part = s->stop - s->at;
+  }
+  if (part > 0) {
+    memcpy(buf, s->data + s->at, part);
+  }
+  s->at += part;
+  if (s->at == s->len) {
+    if (!s->open_end) {
+      *flags |= NGHTTP2_DATA_FLAG_EOF;
+    } else if (part == 0) {
+      return NGHTTP2_ERR_DEFERRED;
+    }
+  }
+  return (ssize_t)part;
+}
+
+static ssize_t choose_padding(nghttp2_session *session,
+                              const nghttp2_frame *frame, size_t most,
+                              void *user) {
+  const client *c = user;
+  (void)session;
+  if (frame->hd.type != NGHTTP2_DATA) {
+    return (ssize_t)frame->hd.length;
+  }
+  const size_t want =
+      frame->hd.length + c->sources[(frame->hd.stream_id - 1) / 2].pad;
+  return (ssize_t)(want < most ? want : most);
+}
+
+static void copy_text(char *to, size_t size, const uint8_t *from, size_t len) {
+  const size_t part = len < size - 1 ? len : size - 1;
+  memcpy(to, from, part);
+  to[part] = '\0';
+}
+
+static int client_header(nghttp2_session *session, const nghttp2_frame *frame,
+                         const uint8_t *name, size_t name_len,
+                         const uint8_t *value, size_t value_len, uint8_t flags,
+                         void *user) {
+  answer *a = answer_of(user, frame->hd.stream_id);
+  char key[64];
+  char number[16];
+  (void)session;
+  (void)flags;
+  copy_text(key, sizeof key, name, name_len);
+  copy_text(number, sizeof number, value, value_len);
+  if (strcmp(key, ":status") == 0) {
+    a->http_status = (int)strtol(number, NULL, 10);
+  } else if (strcmp(key, "grpc-status") == 0) {
+    a->grpc_status = (int)strtol(number, NULL, 10);
+  } else if (strcmp(key, "grpc-message") == 0) {
+    copy_text(a->message, sizeof a->message, value, value_len);
+  } else if (strcmp(key, "grpc-status-details-bin") == 0) {
+    copy_text(a->details, sizeof a->details, value, value_len);
+  } else if (strcmp(key, "content-type") == 0) {
+    copy_text(a->type, sizeof a->type, value, value_len);
+  } else if (strcmp(key, "grpc-accept-encoding") == 0) {
+    copy_text(a->accepts, sizeof a->accepts, value, value_len);
+  }
+  return 0;
+}
+
+static int client_data(nghttp2_session *session, uint8_t flags, int32_t stream,
+                       const uint8_t *data, size_t len, void *user) {
+  answer *a = answer_of(user, stream);
+  (void)session;
+  (void)flags;
+  const size_t room = sizeof a->body - a->body_len;
+  const size_t part = len < room ? len : room;
+  memcpy(a->body + a->body_len, data, part);
+  a->body_len += part;
+  return 0;
+}
+
+static int client_closed(nghttp2_session *session, int32_t stream,
+                         uint32_t code, void *user) {
+  answer *a = answer_of(user, stream);
+  (void)session;
+  a->closed = true;
+  a->error = code;
+  return 0;
+}
+
+static int client_frame(nghttp2_session *session, const nghttp2_frame *frame,
+                        void *user) {
+  client *c = user;
+  (void)session;
+  if (frame->hd.type == NGHTTP2_GOAWAY) {
+    c->goaway = true;
+    c->goaway_error = frame->goaway.error_code;
+  }
+  return 0;
+}
+
+static inline int connect_to(uint16_t port) {
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  assert_true(fd >= 0);
+  const void *any = &address;
+  assert_int_equal(connect(fd, any, sizeof address), 0);
+  return fd;
+}
+
+static inline client *client_open(fixture *f) {
+  client *c = oa_calloc(1, sizeof *c);
+  assert_non_null(c);
+  c->f = f;
+  c->fd = connect_to(oa_server_port(f->server, 0));
+  for (size_t i = 0; i < MAX_ANSWERS; i++) {
+    c->answers[i].grpc_status = -1;
+  }
+  nghttp2_session_callbacks *to = NULL;
+  assert_int_equal(nghttp2_session_callbacks_new(&to), 0);
+  nghttp2_session_callbacks_set_on_header_callback(to, client_header);
+  nghttp2_session_callbacks_set_on_data_chunk_recv_callback(to, client_data);
+  nghttp2_session_callbacks_set_on_stream_close_callback(to, client_closed);
+  nghttp2_session_callbacks_set_on_frame_recv_callback(to, client_frame);
+  nghttp2_session_callbacks_set_select_padding_callback(to, choose_padding);
+  assert_int_equal(nghttp2_session_client_new(&c->session, to, c), 0);
+  nghttp2_session_callbacks_del(to);
+  assert_int_equal(
+      nghttp2_submit_settings(c->session, NGHTTP2_FLAG_NONE, NULL, 0), 0);
+  return c;
+}
+
+static inline void client_close(client *c) {
+  nghttp2_session_del(c->session);
+  close(c->fd);
+  oa_free(c);
+}
+
+static inline bool send_all(int fd, const void *data, size_t len) {
+  const uint8_t *at = data;
+  while (len > 0) {
+    const ssize_t sent = send(fd, at, len, MSG_NOSIGNAL);
+    if (sent <= 0) {
+      return false;
+    }
+    at += sent;
+    len -= (size_t)sent;
+  }
+  return true;
+}
+
+/* Sends what is to be sent and takes what comes within MS. */
+static inline void client_turn(client *c, int ms) {
+  const uint8_t *data = NULL;
+  ssize_t len;
+  while ((len = nghttp2_session_mem_send(c->session, &data)) > 0) {
+    if (!send_all(c->fd, data, (size_t)len)) {
+      c->eof = true;
+      return;
+    }
+    struct pollfd soon = {.fd = c->fd, .events = POLLIN};
+    if (poll(&soon, 1, 0) == 1) {
+      break; /* a window may have come, or a refusal */
+    }
+  }
+  struct pollfd wait = {.fd = c->fd, .events = POLLIN};
+  if (poll(&wait, 1, ms) == 1) {
+    uint8_t buf[16384];
+    const ssize_t got = recv(c->fd, buf, sizeof buf, 0);
+    if (got <= 0) {
+      c->eof = true;
+    } else {
+      assert_int_equal(nghttp2_session_mem_recv(c->session, buf, (size_t)got),
+                       got);
+    }
+  }
+}
+
+/* Lets the connection live for MS. */
+static inline void client_run(client *c, uint64_t ms) {
+  const uint64_t end = now_ms() + ms;
+  while (!c->eof && now_ms() < end) {
+    client_turn(c, 2);
+  }
+}
+
+/* Runs until STREAM is closed. */
+static inline answer *client_await(client *c, int32_t stream) {
+  const uint64_t end = now_ms() + PATIENCE;
+  answer *a = answer_of(c, stream);
+  while (!a->closed) {
+    if (c->eof || now_ms() > end) {
+      fail_msg("stream %d got no answer (%s)", (int)stream,
+               c->eof ? "connection closed" : "time is over");
+    }
+    client_turn(c, 5);
+  }
+  /* What the handler has recorded is this thread's to read from here on. */
+  uv_mutex_lock(&c->f->lock);
+  uv_mutex_unlock(&c->f->lock);
+  return a;
+}
+
+typedef struct ask {
+  const char *path;
+  const char *method;
+  const char *type;     /* NULL = none */
+  const char *encoding; /* NULL = none */
+  const char *timeout;  /* NULL = none */
+  source body;
+} ask;
+
+static inline ask ask_for(const uint8_t *data, size_t len) {
+  return (ask){.path = PATH,
+               .method = "POST",
+               .type = "application/grpc",
+               .body = {.data = data, .len = len, .stop = SIZE_MAX}};
+}
+
+static inline nghttp2_nv text_field(const char *name, const char *value) {
+  return (nghttp2_nv){(uint8_t *)(uintptr_t)name, (uint8_t *)(uintptr_t)value,
+                      strlen(name), strlen(value), NGHTTP2_NV_FLAG_NONE};
+}
+
+static inline int32_t client_ask(client *c, const ask *what) {
+  nghttp2_nv fields[10];
+  size_t count = 0;
+  fields[count++] = text_field(":method", what->method);
+  fields[count++] = text_field(":scheme", "http");
+  fields[count++] = text_field(":path", what->path);
+  fields[count++] = text_field(":authority", "localhost");
+  fields[count++] = text_field("te", "trailers");
+  if (what->type != NULL) {
+    fields[count++] = text_field("content-type", what->type);
+  }
+  if (what->encoding != NULL) {
+    fields[count++] = text_field("grpc-encoding", what->encoding);
+  }
+  if (what->timeout != NULL) {
+    fields[count++] = text_field("grpc-timeout", what->timeout);
+  }
+  const int32_t next = (int32_t)nghttp2_session_get_next_stream_id(c->session);
+  assert_true((next - 1) / 2 < MAX_ANSWERS);
+  source *from = &c->sources[(next - 1) / 2];
+  *from = what->body;
+  nghttp2_data_provider provider = {.source = {.ptr = from},
+                                    .read_callback = read_source};
+  const int32_t stream =
+      nghttp2_submit_request(c->session, NULL, fields, count, &provider, NULL);
+  assert_int_equal(stream, next);
+  return stream;
+}
+
+/* Asks and waits for the answer. */
+static inline answer *client_call(client *c, const ask *what) {
+  return client_await(c, client_ask(c, what));
+}
+
+/* A gRPC frame around LEN bytes that repeat a pattern; freed by oa_free(). */
+static inline uint8_t *make_frame(size_t len, bool compressed) {
+  uint8_t *frame = oa_malloc(len + 5);
+  assert_non_null(frame);
+  frame[0] = compressed ? 1 : 0;
+  frame[1] = (uint8_t)(len >> 24);
+  frame[2] = (uint8_t)(len >> 16);
+  frame[3] = (uint8_t)(len >> 8);
+  frame[4] = (uint8_t)len;
+  for (size_t i = 0; i < len; i++) {
+    frame[5 + i] = (uint8_t)(i * 7 + i / 251);
+  }
+  return frame;
+}
+
+/* True when the last message that F got is that of make_frame(LEN). */
+static inline bool got_frame(fixture *f, size_t len) {
+  uint8_t *frame = make_frame(len, false);
+  uv_mutex_lock(&f->lock);
+  const bool same =
+      f->message_len == len && memcmp(f->message, frame + 5, len) == 0;
+  uv_mutex_unlock(&f->lock);
+  oa_free(frame);
+  return same;
+}
+
+#endif

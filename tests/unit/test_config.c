@@ -1,0 +1,622 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "service/config.h"
+#include "service/config_table.h"
+#include "service/config_value.h"
+
+#define SECOND UINT64_C(1000000000)
+
+/* A test that is given a fresh configuration. */
+#define WITH(TEST) cmocka_unit_test_setup_teardown(TEST, setup, teardown)
+
+/* What the wrong input is and what the sentence about it must be. */
+typedef struct mistake {
+  const char *input;
+  const char *text;
+} mistake;
+
+static int setup(void **state) {
+  oa_config *config = malloc(sizeof *config);
+  assert_non_null(config);
+  assert_int_equal(oa_config_init(config), OA_OK);
+  *state = config;
+  return 0;
+}
+
+static int teardown(void **state) {
+  oa_config_reset(*state);
+  free(*state);
+  return 0;
+}
+
+static oa_status read_text(oa_config *config, const char *text,
+                           oa_error *error) {
+  return oa_config_read_yaml(config, "t.yaml", text, strlen(text), error);
+}
+
+static oa_status read_one(oa_config *config, const char *entry,
+                          oa_error *error) {
+  char copy[1024];
+  char *environment[] = {copy, NULL};
+  snprintf(copy, sizeof copy, "%s", entry);
+  return oa_config_read_env(config, environment, error);
+}
+
+static void expect_yaml_error(oa_config *config, const mistake *m) {
+  oa_error error = {0};
+  assert_int_equal(read_text(config, m->input, &error), OA_ERR_CONFIG);
+  assert_string_equal(error.text, m->text);
+  assert_null(config->file);
+}
+
+static char *print_all(const oa_config *config) {
+  oa_buf out = {0};
+  assert_int_equal(oa_config_print_yaml(config, &out), OA_OK);
+  assert_int_equal(oa_buf_put_byte(&out, 0), OA_OK);
+  return (char *)out.data;
+}
+
+/* A value for KEY that is allowed and not its default. */
+static const char *other_value(const oa_config_key *key) {
+  static const struct {
+    const char *path;
+    const char *value;
+  } special[] = {{"output_dir", "/tmp/a dir \"x\" \\ ${y}"},
+                 {"storage.compression_level", "3"},
+                 {"net.io_threads", "7"}};
+  for (size_t i = 0; i < sizeof special / sizeof special[0]; i++) {
+    if (strcmp(special[i].path, key->path) == 0) {
+      return special[i].value;
+    }
+  }
+  switch (key->kind) {
+    case OA_KIND_BOOL:
+      return strcmp(key->def, "true") == 0 ? "false" : "true";
+    case OA_KIND_NUMBER:
+      return "9";
+    case OA_KIND_DURATION:
+      return "90s";
+    case OA_KIND_SIZE:
+      return "48MiB";
+    case OA_KIND_PORT:
+      return "1234";
+    case OA_KIND_IP:
+      return "::1";
+    case OA_KIND_CHOICE:
+      return key->choices[strcmp(key->def, key->choices[0]) == 0 ? 1 : 0];
+    default:
+      return "other";
+  }
+}
+
+static void put_yaml(const char *path, const char *value, char *out,
+                     size_t size) {
+  char line[256] = "";
+  const char *part = path;
+  int depth = 0;
+  for (const char *dot = strchr(path, '.'); dot != NULL;
+       dot = strchr(dot + 1, '.')) {
+    const size_t used = strlen(line);
+    snprintf(line + used, sizeof line - used, "%*s%.*s:\n", 2 * depth, "",
+             (int)(dot - part), part);
+    part = dot + 1;
+    depth++;
+  }
+  snprintf(out, size, "%s%*s%s: %s\n", line, 2 * depth, "", part, value);
+}
+
+/* --- the table --- */
+
+static void every_row_of_the_table_is_sound(void **state) {
+  (void)state;
+  char env[OA_CONFIG_NAME_SIZE];
+  char other[OA_CONFIG_NAME_SIZE];
+  assert_true(oa_config_key_count > 50);
+  for (size_t i = 0; i < oa_config_key_count; i++) {
+    const oa_config_key *key = &oa_config_keys[i];
+    oa_config_value value;
+    oa_config_key_env(key, env);
+    assert_true(strlen(env) + 1 < OA_CONFIG_NAME_SIZE);
+    assert_int_equal(oa_config_value_parse(key, key->def, &value, NULL), OA_OK);
+    assert_true(strlen(key->help) > 0);
+    assert_true((key->state == OA_KEY_READY) == (key->feature == NULL));
+    assert_false(oa_config_is_section(key->path, strlen(key->path)));
+    for (size_t j = 0; j < i; j++) {
+      oa_config_key_env(&oa_config_keys[j], other);
+      assert_string_not_equal(env, other);
+      assert_string_not_equal(key->path, oa_config_keys[j].path);
+    }
+  }
+}
+
+static void variables_have_the_documented_names(void **state) {
+  static const char *const names[][2] = {
+      {"output_dir", "OTLP_OUTPUT_DIR"},
+      {"write_interval_secs", "OTLP_WRITE_INTERVAL_SECS"},
+      {"protocols.protobuf_enabled", "OTLP_PROTOBUF_ENABLED"},
+      {"protocols.protobuf_port", "OTLP_PROTOBUF_PORT"},
+      {"protocols.arrow_flight_enabled", "OTLP_ARROW_FLIGHT_ENABLED"},
+      {"protocols.arrow_flight_port", "OTLP_ARROW_FLIGHT_PORT"},
+      {"storage.compression", "OTLP_STORAGE_COMPRESSION"},
+      {"dashboard.static_dir", "OTLP_DASHBOARD_STATIC_DIR"},
+      {"forwarding.authentication.credentials.key",
+       "OTLP_FORWARDING_AUTHENTICATION_CREDENTIALS_KEY"},
+      {"log.level", "OTLP_LOG_LEVEL"},
+  };
+  (void)state;
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    char env[OA_CONFIG_NAME_SIZE];
+    const oa_config_key *key =
+        oa_config_key_find(names[i][0], strlen(names[i][0]));
+    assert_non_null(key);
+    oa_config_key_env(key, env);
+    assert_string_equal(env, names[i][1]);
+  }
+}
+
+static void defaults_are_the_documented_ones(void **state) {
+  const oa_config *config = *state;
+  assert_string_equal(config->output_dir, "./output_dir");
+  assert_true(config->write_interval_ns == 5 * SECOND);
+  assert_true(config->trace_retention_ns == 86400 * SECOND);
+  assert_true(config->metric_retention_ns == 86400 * SECOND);
+  assert_true(config->log_retention_ns == 86400 * SECOND);
+  assert_int_equal(config->max_trace_rows, 262144);
+  assert_int_equal(config->ack, OA_ACK_MEMORY);
+  assert_int_equal(config->memory_limit, 256 << 20);
+  assert_string_equal(config->bind_address, "127.0.0.1");
+  assert_true(config->protobuf_enabled && config->arrow_flight_enabled);
+  assert_int_equal(config->protobuf_port, 4317);
+  assert_int_equal(config->arrow_flight_port, 4318);
+  assert_int_equal(config->max_request_size, 64 << 20);
+  assert_int_equal(config->batch_rows, 65536);
+  assert_int_equal(config->compression, OA_COMPRESSION_ZSTD);
+  assert_int_equal(config->max_file_size, 128 << 20);
+  assert_true(config->max_file_age_ns == 3600 * SECOND);
+  assert_string_equal(config->file_extension, "arrow");
+  assert_int_equal(config->dashboard_port, 8080);
+  assert_true(config->shutdown_timeout_ns == 10 * SECOND);
+  assert_int_equal(oa_config_verify(config, NULL), OA_OK);
+}
+
+/* --- each key from each source --- */
+
+typedef enum source { YAML, ENV, SET } source;
+
+static oa_status give(oa_config *config, const oa_config_key *key,
+                      const char *value, source from, oa_error *error) {
+  char text[1024];
+  char name[OA_CONFIG_NAME_SIZE];
+  if (from == SET) {
+    return oa_config_assign(config, key->path, value, error);
+  }
+  if (from == ENV) {
+    oa_config_key_env(key, name);
+    snprintf(text, sizeof text, "%s=%s", name, value);
+    return read_one(config, text, error);
+  }
+  char quoted[256];
+  if (strpbrk(value, "\"$:") != NULL) {
+    snprintf(quoted, sizeof quoted, "'%s'", value);
+    char *dollar = strstr(quoted, "${");
+    if (dollar != NULL) {
+      memmove(dollar + 1, dollar, strlen(dollar) + 1);
+    }
+    value = quoted;
+  }
+  put_yaml(key->path, value, text, sizeof text);
+  return read_text(config, text, error);
+}
+
+static void every_key_comes_from_every_source(void **state) {
+  (void)state;
+  for (size_t i = 0; i < oa_config_key_count; i++) {
+    const oa_config_key *key = &oa_config_keys[i];
+    char *lines[3];
+    for (source from = YAML; from <= SET; from++) {
+      oa_config config;
+      oa_error error = {0};
+      assert_int_equal(oa_config_init(&config), OA_OK);
+      oa_status status = give(&config, key, other_value(key), from, &error);
+      if (key->state != OA_KEY_READY) {
+        assert_int_equal(status, OA_ERR_CONFIG);
+        assert_non_null(strstr(error.text, key->path));
+        assert_non_null(strstr(error.text, "not available in this version"));
+        assert_non_null(strstr(error.text, "remove the key"));
+        lines[from] = NULL;
+      } else {
+        if (status != OA_OK) {
+          fail_msg("%s: %s", key->path, error.text);
+        }
+        lines[from] = print_all(&config);
+        /* Without the origins, which differ. */
+        for (char *at = lines[from]; (at = strstr(at, "  # ")) != NULL;) {
+          char *end = strchr(at, '\n');
+          memmove(at, end, strlen(end) + 1);
+        }
+        const oa_config_source sources[] = {
+            OA_CONFIG_FILE, OA_CONFIG_ENVIRONMENT, OA_CONFIG_SET};
+        assert_int_equal(config.origins[i].source, sources[from]);
+      }
+      oa_config_reset(&config);
+    }
+    if (lines[0] != NULL) {
+      assert_string_equal(lines[0], lines[1]);
+      assert_string_equal(lines[0], lines[2]);
+      for (source from = YAML; from <= SET; from++) {
+        oa_free(lines[from]);
+      }
+    }
+  }
+}
+
+static void absent_features_may_be_given_their_defaults(void **state) {
+  oa_config *config = *state;
+  oa_error error = {0};
+  const oa_status status = read_text(
+      config,
+      "ack: memory\n"
+      "storage: {attributes_json: false, promote_attributes: []}\n"
+      "protocols:\n"
+      "  tls: {cert_file: , key_file: '', client_ca_file: ~}\n"
+      "  authentication:\n"
+      "forwarding:\n"
+      "  enabled: false\n"
+      "  endpoint_url: null\n"
+      "  protocol: protobuf\n"
+      "  circuit_breaker: {failure_threshold: 5, open_timeout: 30s}\n"
+      "  retry: {max_elapsed_time: 0}\n"
+      "  authentication: {auth_type: none, credentials: {header_name: "
+      "X-API-Key}}\n"
+      "dashboard: {static_dir: '', x_frame_options: DENY}\n",
+      &error);
+  assert_string_equal(error.text, "");
+  assert_int_equal(status, OA_OK);
+}
+
+static void absent_features_are_refused_by_name(void **state) {
+  static const mistake mistakes[] = {
+      {"forwarding: {enabled: true}",
+       "t.yaml:1:23: forwarding.enabled: forwarding is not available in this "
+       "version; remove the key or set it to false"},
+      {"protocols:\n  tls:\n    cert_file: a.pem",
+       "t.yaml:3:16: protocols.tls.cert_file: TLS is not available in this "
+       "version; remove the key"},
+      {"protocols: {authentication: {credentials: {token: hush}}}",
+       "t.yaml:1:51: protocols.authentication.credentials.token: "
+       "authentication is not available in this version; remove the key"},
+      {"ack: fsync",
+       "t.yaml:1:6: ack: acknowledging only after write or fsync is not "
+       "available in this version; remove the key or set it to memory"},
+      {"storage: {promote_attributes: [a, b]}",
+       "t.yaml:1:31: storage.promote_attributes: promoting attributes is not "
+       "available in this version; remove the key"},
+      {"dashboard: {x_frame_options: SAMEORIGIN}",
+       "t.yaml:1:30: dashboard.x_frame_options: framing the dashboard is not "
+       "available in this version; remove the key or set it to DENY"},
+  };
+  for (size_t i = 0; i < sizeof mistakes / sizeof mistakes[0]; i++) {
+    expect_yaml_error(*state, &mistakes[i]);
+  }
+}
+
+static void sources_have_ranks_in_any_order(void **state) {
+  (void)state;
+  for (int order = 0; order < 6; order++) {
+    static const int orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2},
+                                     {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+    oa_config config;
+    assert_int_equal(oa_config_init(&config), OA_OK);
+    for (int i = 0; i < 3; i++) {
+      switch (orders[order][i]) {
+        case 0:
+          assert_int_equal(
+              read_text(&config,
+                        "memory_limit: 100MiB\nbind_address: 10.0.0.1\n"
+                        "protocols: {protobuf_port: 1}\n",
+                        NULL),
+              OA_OK);
+          break;
+        case 1: {
+          char port[] = "OTLP_PROTOBUF_PORT=2";
+          char address[] = "OTLP_BIND_ADDRESS=10.0.0.2";
+          char *environment[] = {port, address, NULL};
+          assert_int_equal(oa_config_read_env(&config, environment, NULL),
+                           OA_OK);
+          break;
+        }
+        default:
+          assert_int_equal(
+              oa_config_assign(&config, "protocols.protobuf_port", "3", NULL),
+              OA_OK);
+      }
+    }
+    assert_int_equal(config.memory_limit, 100 << 20);
+    assert_string_equal(config.bind_address, "10.0.0.2");
+    assert_int_equal(config.protobuf_port, 3);
+    oa_config_reset(&config);
+  }
+}
+
+static void a_value_that_is_overruled_must_be_right_too(void **state) {
+  oa_config *config = *state;
+  const mistake m = {"output_dir: ''",
+                     "t.yaml:1:13: output_dir: \"\" is not a text of 1 to 4096 "
+                     "bytes (UTF-8, no control characters)"};
+  assert_int_equal(oa_config_assign(config, "output_dir", "/x", NULL), OA_OK);
+  expect_yaml_error(config, &m);
+  assert_string_equal(config->output_dir, "/x");
+}
+
+/* --- the environment --- */
+
+static void unknown_variables_are_refused_with_a_suggestion(void **state) {
+  static const mistake mistakes[] = {
+      {"OTLP_PROTOBUF_PROT=1",
+       "OTLP_PROTOBUF_PROT: unknown environment variable; did you mean "
+       "OTLP_PROTOBUF_PORT?"},
+      {"OTLP_XQZ=1",
+       "OTLP_XQZ: unknown environment variable; names that begin with OTLP_ "
+       "are settings of this program, so unset it"},
+      {"OTLP_PROTOBUF_PORT=abc",
+       "OTLP_PROTOBUF_PORT: protocols.protobuf_port: \"abc\" is not a port "
+       "from 0 to 65535"},
+      {"OTLP_OUTPUT_DIR=",
+       "OTLP_OUTPUT_DIR: output_dir: \"\" is not a text of 1 to 4096 bytes "
+       "(UTF-8, no control characters)"},
+      {"OTLP_=1",
+       "OTLP_: unknown environment variable; names that begin with OTLP_ are "
+       "settings of this program, so unset it"},
+      {"OTLP_FORWARDING_ENABLED=true",
+       "OTLP_FORWARDING_ENABLED: forwarding.enabled: forwarding is not "
+       "available in this version; remove the key or set it to false"},
+  };
+  for (size_t i = 0; i < sizeof mistakes / sizeof mistakes[0]; i++) {
+    oa_error error = {0};
+    assert_int_equal(read_one(*state, mistakes[i].input, &error),
+                     OA_ERR_CONFIG);
+    assert_string_equal(error.text, mistakes[i].text);
+  }
+}
+
+static void other_peoples_variables_are_left_alone(void **state) {
+  static const char *const entries[] = {
+      "OTEL_EXPORTER_OTLP_ENDPOINT=http://x",
+      "PATH=/bin",
+      "no equals sign",
+      "OTLP_SERVICE_HOST=10.0.0.1",
+      "OTLP_SERVICE_PORT=4317",
+      "OTLP_SERVICE_PORT_GRPC=4317",
+      "OTLP_PORT=tcp://10.0.0.1:4317",
+      "OTLP_PORT_4317_TCP=tcp://10.0.0.1:4317",
+      "OTLP_PORT_4317_TCP_ADDR=10.0.0.1",
+      "OTLP_SINK_PORT_4317_UDP_PROTO=udp",
+  };
+  for (size_t i = 0; i < sizeof entries / sizeof entries[0]; i++) {
+    oa_error error = {0};
+    if (read_one(*state, entries[i], &error) != OA_OK) {
+      fail_msg("%s", error.text);
+    }
+  }
+}
+
+/* --- values that do not fit together --- */
+
+static void values_that_do_not_fit_together_are_refused(void **state) {
+  static const mistake mistakes[] = {
+      {"protocols: {protobuf_enabled: false, arrow_flight_enabled: false}",
+       "t.yaml:1:31: protocols.protobuf_enabled: one of this and "
+       "protocols.arrow_flight_enabled must be true"},
+      {"protocols:\n  arrow_flight_port: 4317\n",
+       "t.yaml:2:22: protocols.arrow_flight_port: is the same as "
+       "protocols.protobuf_port"},
+      {"dashboard: {port: 4317}",
+       "t.yaml:1:19: dashboard.port: is the same as protocols.protobuf_port"},
+      {"dashboard: {port: 4318}",
+       "t.yaml:1:19: dashboard.port: is the same as "
+       "protocols.arrow_flight_port"},
+      {"memory_limit: 32MiB",
+       "protocols.max_request_size: is more than memory_limit; no such request "
+       "would ever fit"},
+      {"storage: {compression: none, compression_level: 3}",
+       "t.yaml:1:49: storage.compression_level: means nothing with "
+       "storage.compression none; remove it"},
+      {"storage: {compression: lz4, compression_level: 13}",
+       "t.yaml:1:48: storage.compression_level: lz4 has 1 to 12"},
+      {"storage: {max_total_size: 1MiB}",
+       "t.yaml:1:27: storage.max_total_size: is less than "
+       "storage.max_file_size"},
+  };
+  (void)state;
+  for (size_t i = 0; i < sizeof mistakes / sizeof mistakes[0]; i++) {
+    oa_config config;
+    oa_error error = {0};
+    assert_int_equal(oa_config_init(&config), OA_OK);
+    assert_int_equal(read_text(&config, mistakes[i].input, &error), OA_OK);
+    assert_int_equal(oa_config_verify(&config, &error), OA_ERR_CONFIG);
+    assert_string_equal(error.text, mistakes[i].text);
+    oa_config_reset(&config);
+  }
+}
+
+static void ports_may_be_equal_where_that_is_no_conflict(void **state) {
+  static const char *const texts[] = {
+      "protocols: {protobuf_port: 0, arrow_flight_port: 0}\n"
+      "dashboard: {port: 0}",
+      "protocols: {protobuf_port: 5, arrow_flight_port: 5, "
+      "arrow_flight_enabled: false}",
+      "protocols: {protobuf_enabled: false}\ndashboard: {port: 4317}",
+      "dashboard: {port: 4317, bind_address: 127.0.0.2}",
+  };
+  (void)state;
+  for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+    oa_config config;
+    assert_int_equal(oa_config_init(&config), OA_OK);
+    assert_int_equal(read_text(&config, texts[i], NULL), OA_OK);
+    assert_int_equal(oa_config_verify(&config, NULL), OA_OK);
+    oa_config_reset(&config);
+  }
+}
+
+/* --- printing --- */
+
+static void what_is_printed_reads_back_the_same(void **state) {
+  oa_config *config = *state;
+  oa_config again;
+  for (size_t i = 0; i < oa_config_key_count; i++) {
+    const oa_config_key *key = &oa_config_keys[i];
+    if (key->state == OA_KEY_READY) {
+      assert_int_equal(
+          oa_config_assign(config, key->path, other_value(key), NULL), OA_OK);
+    }
+  }
+  assert_int_equal(
+      oa_config_assign(config, "write_interval_secs", "0.0015", NULL), OA_OK);
+  char *text = print_all(config);
+  assert_int_equal(oa_config_init(&again), OA_OK);
+  oa_error error = {0};
+  if (read_text(&again, text, &error) != OA_OK) {
+    fail_msg("%s", error.text);
+  }
+  for (size_t i = 0; i < oa_config_key_count; i++) {
+    const oa_config_key *key = &oa_config_keys[i];
+    if (key->state == OA_KEY_ABSENT) {
+      continue;
+    }
+    const char *a = (const char *)config + key->offset;
+    const char *b = (const char *)&again + key->offset;
+    if (oa_config_kind_is_text(key->kind)) {
+      const char *left;
+      const char *right;
+      memcpy(&left, a, sizeof left);
+      memcpy(&right, b, sizeof right);
+      assert_string_equal(left, right);
+    } else {
+      const size_t size =
+          key->kind == OA_KIND_BOOL ? sizeof(bool) : sizeof(uint64_t);
+      assert_memory_equal(a, b, size);
+    }
+  }
+  oa_free(text);
+  oa_config_reset(&again);
+}
+
+static void each_value_is_printed_with_its_origin(void **state) {
+  oa_config *config = *state;
+  assert_int_equal(
+      read_text(config, "log:\n  level: warn\nack: memory\n", NULL), OA_OK);
+  assert_int_equal(read_one(config, "OTLP_OUTPUT_DIR=/data", NULL), OA_OK);
+  assert_int_equal(oa_config_assign(config, "net.io_threads", "2", NULL),
+                   OA_OK);
+  char *text = print_all(config);
+  assert_non_null(strstr(text, "\n  level: warn  # t.yaml:2:10\n"));
+  assert_non_null(strstr(text, "output_dir: \"/data\"  # OTLP_OUTPUT_DIR\n"));
+  assert_non_null(strstr(text, "net:\n  io_threads: 2  # --set\n"));
+  assert_non_null(strstr(text, "\n  port: 8080  # default\n"));
+  assert_non_null(strstr(text, "trace_cleanup_interval_secs: 24h  # default"));
+  assert_null(strstr(text, "forwarding"));
+  oa_free(text);
+}
+
+static void every_key_is_described(void **state) {
+  oa_buf out = {0};
+  (void)state;
+  assert_int_equal(oa_config_print_keys(&out), OA_OK);
+  assert_int_equal(oa_buf_put_byte(&out, 0), OA_OK);
+  for (size_t i = 0; i < oa_config_key_count; i++) {
+    char head[2 * OA_CONFIG_NAME_SIZE];
+    char env[OA_CONFIG_NAME_SIZE];
+    oa_config_key_env(&oa_config_keys[i], env);
+    snprintf(head, sizeof head, "%s (%s)\n", oa_config_keys[i].path, env);
+    assert_non_null(strstr((char *)out.data, head));
+  }
+  oa_buf_free(&out);
+}
+
+/* --- memory --- */
+
+static oa_status do_everything(void) {
+  static const char text[] =
+      "output_dir: ${env:PATH}\nlog: {level: warn}\nbind_address: '::1'\n";
+  oa_config config;
+  oa_config copy;
+  oa_buf out = {0};
+  OA_TRY(oa_config_init(&config));
+  oa_status status = read_text(&config, text, NULL);
+  if (status == OA_OK) {
+    status = read_one(&config, "OTLP_STORAGE_FILE_EXTENSION=arrows", NULL);
+  }
+  if (status == OA_OK) {
+    status = oa_config_assign(&config, "output_dir", "/x", NULL);
+  }
+  if (status == OA_OK) {
+    status = oa_config_print_yaml(&config, &out);
+  }
+  if (status == OA_OK) {
+    status = oa_config_print_keys(&out);
+  }
+  if (status == OA_OK) {
+    status = oa_config_copy(&copy, &config);
+    if (status == OA_OK) {
+      oa_config_reset(&copy);
+    }
+  }
+  if (status == OA_OK) {
+    /* The text of a refusal is built in memory as well. */
+    status = oa_config_assign(&config, "ack", "x", NULL);
+    status = status == OA_ERR_CONFIG ? OA_OK : status;
+  }
+  oa_buf_free(&out);
+  oa_config_reset(&config);
+  return status;
+}
+
+static void any_allocation_may_fail(void **state) {
+  int64_t n = 0;
+  (void)state;
+  for (;; n++) {
+    oa_mem_fail_after(n);
+    const oa_status status = do_everything();
+    oa_mem_fail_after(-1);
+    if (status == OA_OK) {
+      break;
+    }
+    assert_int_equal(status, OA_ERR_NOMEM);
+  }
+  assert_true(n > 10);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(every_row_of_the_table_is_sound),
+      cmocka_unit_test(variables_have_the_documented_names),
+      WITH(defaults_are_the_documented_ones),
+      cmocka_unit_test(every_key_comes_from_every_source),
+      WITH(absent_features_may_be_given_their_defaults),
+      WITH(absent_features_are_refused_by_name),
+      cmocka_unit_test(sources_have_ranks_in_any_order),
+      WITH(a_value_that_is_overruled_must_be_right_too),
+      WITH(unknown_variables_are_refused_with_a_suggestion),
+      WITH(other_peoples_variables_are_left_alone),
+      cmocka_unit_test(values_that_do_not_fit_together_are_refused),
+      cmocka_unit_test(ports_may_be_equal_where_that_is_no_conflict),
+      WITH(what_is_printed_reads_back_the_same),
+      WITH(each_value_is_printed_with_its_origin),
+      cmocka_unit_test(every_key_is_described),
+      cmocka_unit_test(any_allocation_may_fail),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "otlp_arrow.h"
+
+enum { ANSWER_SIZE = 65536 };
+
+static int setup(void **state) {
+  char *directory = strdup("/tmp/oa_service_XXXXXX");
+  assert_non_null(directory);
+  assert_non_null(mkdtemp(directory));
+  *state = directory;
+  return 0;
+}
+
+static int teardown(void **state) {
+  char command[128];
+  snprintf(command, sizeof command, "rm -r '%s'", (char *)*state);
+  free(*state);
+  return system(command);
+}
+
+static void set(oa_config *config, const char *key, const char *value) {
+  oa_error error = {0};
+  if (oa_config_set(config, key, value, &error) != OA_OK) {
+    fail_msg("%s", error.text);
+  }
+}
+
+/* Files in DIRECTORY, free ports, few threads and no chatter. */
+static oa_config *make_config(const char *directory) {
+  oa_config *config;
+  assert_int_equal(oa_config_new(&config, NULL), OA_OK);
+  set(config, "output_dir", directory);
+  set(config, "protocols.protobuf_port", "0");
+  set(config, "protocols.arrow_flight_port", "0");
+  set(config, "dashboard.port", "0");
+  set(config, "net.io_threads", "2");
+  set(config, "log.level", "error");
+  return config;
+}
+
+static oa_service *start(const oa_config *config) {
+  oa_service *service;
+  oa_error error = {0};
+  if (oa_service_start(&service, config, &error) != OA_OK) {
+    fail_msg("%s", error.text);
+  }
+  return service;
+}
+
+static void stop(oa_service *service) {
+  oa_error error = {0};
+  if (oa_service_stop(service, &error) != OA_OK) {
+    fail_msg("%s", error.text);
+  }
+}
+
+/* A connection to PORT, or -1. */
+static int dial(uint16_t port) {
+  struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  assert_true(fd >= 0);
+  if (connect(fd, (struct sockaddr *)&to, sizeof to) != 0) {
+    close(fd);
+    return -1;
+  }
+  return fd;
+}
+
+static void get(uint16_t port, const char *path, char *out) {
+  char request[256];
+  size_t len = 0;
+  const int size =
+      snprintf(request, sizeof request,
+               "GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", path);
+  const int fd = dial(port);
+  assert_true(fd >= 0);
+  assert_int_equal(send(fd, request, (size_t)size, MSG_NOSIGNAL), size);
+  for (;;) {
+    const ssize_t n = recv(fd, out + len, ANSWER_SIZE - 1 - len, 0);
+    if (n <= 0) {
+      break;
+    }
+    len += (size_t)n;
+  }
+  out[len] = '\0';
+  close(fd);
+}
+
+static void a_service_listens_flushes_and_stops(void **state) {
+  static char answer[ANSWER_SIZE];
+  oa_config *config = make_config(*state);
+  oa_service *service = start(config);
+  oa_config_free(config);
+
+  const uint16_t ports[] = {oa_service_port(service, OA_LISTENER_PROTOBUF),
+                            oa_service_port(service, OA_LISTENER_ARROW_FLIGHT),
+                            oa_service_port(service, OA_LISTENER_DASHBOARD)};
+  for (size_t i = 0; i < 3; i++) {
+    assert_int_not_equal(ports[i], 0);
+    const int fd = dial(ports[i]);
+    assert_true(fd >= 0);
+    close(fd);
+  }
+  get(ports[2], "/readyz", answer);
+  assert_non_null(strstr(answer, "200 OK"));
+  get(ports[2], "/metrics", answer);
+  assert_non_null(strstr(answer, "\notlp_arrow_ready 1\n"));
+  assert_string_equal(answer + strlen(answer) - 6, "# EOF\n");
+  assert_int_equal(oa_service_flush(service, 5000, NULL), OA_OK);
+  stop(service);
+  for (size_t i = 0; i < 3; i++) {
+    assert_int_equal(dial(ports[i]), -1);
+  }
+}
+
+static void a_listener_that_is_off_has_no_port(void **state) {
+  oa_config *config = make_config(*state);
+  set(config, "protocols.protobuf_enabled", "false");
+  oa_service *service = start(config);
+  assert_int_equal(oa_service_port(service, OA_LISTENER_PROTOBUF), 0);
+  assert_int_not_equal(oa_service_port(service, OA_LISTENER_ARROW_FLIGHT), 0);
+  stop(service);
+  set(config, "protocols.protobuf_enabled", "true");
+  set(config, "protocols.arrow_flight_enabled", "false");
+  service = start(config);
+  assert_int_not_equal(oa_service_port(service, OA_LISTENER_PROTOBUF), 0);
+  assert_int_equal(oa_service_port(service, OA_LISTENER_ARROW_FLIGHT), 0);
+  stop(service);
+  oa_config_free(config);
+}
+
+static void two_services_live_in_one_process(void **state) {
+  char second_directory[128];
+  snprintf(second_directory, sizeof second_directory, "%s/second",
+           (char *)*state);
+  oa_config *config = make_config(*state);
+  oa_service *first = start(config);
+  set(config, "output_dir", second_directory);
+  oa_service *second = start(config);
+  assert_int_not_equal(oa_service_port(first, OA_LISTENER_PROTOBUF),
+                       oa_service_port(second, OA_LISTENER_PROTOBUF));
+  stop(first);
+  assert_int_equal(oa_service_flush(second, 5000, NULL), OA_OK);
+  stop(second);
+  oa_config_free(config);
+}
+
+static void a_directory_has_one_owner(void **state) {
+  oa_config *config = make_config(*state);
+  oa_service *first = start(config);
+  oa_service *second = NULL;
+  oa_error error = {0};
+  assert_int_equal(oa_service_start(&second, config, &error), OA_ERR_IO);
+  assert_non_null(strstr(error.text, *state));
+  assert_null(second);
+  stop(first);
+  stop(start(config)); /* and is free again after the stop */
+  oa_config_free(config);
+}
+
+static void a_taken_port_leaves_nothing_behind(void **state) {
+  static const struct {
+    const char *key;
+    oa_listener listener;
+  } listeners[] = {
+      {"protocols.protobuf_port", OA_LISTENER_PROTOBUF},
+      {"protocols.arrow_flight_port", OA_LISTENER_ARROW_FLIGHT},
+      {"dashboard.port", OA_LISTENER_DASHBOARD},
+  };
+  char other_directory[128];
+  oa_config *config = make_config(*state);
+  oa_service *first = start(config);
+  snprintf(other_directory, sizeof other_directory, "%s/other", (char *)*state);
+  set(config, "output_dir", other_directory);
+  for (size_t i = 0; i < 3; i++) {
+    char port[8];
+    oa_service *second = NULL;
+    oa_error error = {0};
+    snprintf(port, sizeof port, "%u",
+             (unsigned)oa_service_port(first, listeners[i].listener));
+    set(config, listeners[i].key, port);
+    assert_int_equal(oa_service_start(&second, config, &error), OA_ERR_IO);
+    assert_non_null(strstr(error.text, port));
+    assert_null(second);
+    set(config, listeners[i].key, "0");
+    stop(start(config)); /* the directory is not locked by the failure */
+  }
+  stop(first);
+  oa_config_free(config);
+}
+
+static void a_bad_configuration_starts_nothing(void **state) {
+  oa_config *config = make_config(*state);
+  oa_service *service = NULL;
+  oa_error error = {0};
+  set(config, "protocols.protobuf_port", "4317");
+  set(config, "protocols.arrow_flight_port", "4317");
+  assert_int_equal(oa_service_start(&service, config, &error), OA_ERR_CONFIG);
+  assert_null(service);
+  oa_config_free(config);
+}
+
+static void any_allocation_may_fail(void **state) {
+  oa_config *config = make_config(*state);
+  set(config, "net.io_threads", "1");
+  int64_t n = 0;
+  for (;; n++) {
+    oa_service *service = NULL;
+    oa_mem_fail_after(n);
+    const oa_status status = oa_service_start(&service, config, NULL);
+    oa_mem_fail_after(-1);
+    if (status == OA_OK) {
+      stop(service);
+      break;
+    }
+    assert_null(service);
+  }
+  assert_true(n > 10);
+  oa_config_free(config);
+}
+
+#define WITH(TEST) cmocka_unit_test_setup_teardown(TEST, setup, teardown)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      WITH(a_service_listens_flushes_and_stops),
+      WITH(a_listener_that_is_off_has_no_port),
+      WITH(two_services_live_in_one_process),
+      WITH(a_directory_has_one_owner),
+      WITH(a_taken_port_leaves_nothing_behind),
+      WITH(a_bad_configuration_starts_nothing),
+      WITH(any_allocation_may_fail),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
