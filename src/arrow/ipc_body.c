@@ -13,18 +13,22 @@ static const uint8_t zero_page[ZERO_PAGE];
 /* Below this a compressed frame's own header outweighs any gain. */
 enum { COMPRESS_MIN = 32 };
 
-/* Random ids do not shrink, and finding that out costs a pass over them.  So
- * for types that often hold random bits a few pieces are tried first; they are
- * long enough to find the repetition of a trace's id in its neighbors.  Less
- * gain than one part in SAMPLE_GAIN is not worth a reader's time. */
-enum { SAMPLE_MIN = 64 * 1024, SAMPLE_SIZE = 4096, SAMPLES = 3 };
-enum { SAMPLE_GAIN = 20 };
+/* How a buffer is best compressed is tried on a few pieces of it, and then
+ * taken for granted for the next batches of the stream.  Random ids do not
+ * shrink at all: less gain than one part in SAMPLE_GAIN is not worth a
+ * reader's time. */
+enum { SAMPLE_MIN = 32 * 1024, SAMPLE_SIZE = 8192, SAMPLES = 2 };
+enum { SAMPLE_GAIN = 20, CHOICE_BATCHES = 16 };
+
+/* The list that a column is in has about as many items a row as the one
+ * before: then its values resemble those so many back. */
+enum { FAN_MAX = 64 };
 
 /* One buffer of an array. */
 typedef struct part {
   const uint8_t *data; /* NULL: LEN zero bytes */
   size_t len;
-  bool doubtful; /* worth a sample before it is compressed */
+  size_t width; /* of the numbers in it; 0 for bits and characters */
 } part;
 
 oa_status oa_ipc_put_piece(oa_ipc_writer *writer, oa_ipc_piece piece) {
@@ -87,39 +91,91 @@ static oa_status put_length(oa_ipc_writer *writer, int64_t length) {
   return oa_buf_put(&writer->body, &length, sizeof length);
 }
 
-/* Compresses a few pieces of P to see whether all of it would shrink. */
-static oa_status looks_random(oa_ipc_writer *writer, part p, bool *out) {
-  uint8_t sample[SAMPLES * SAMPLE_SIZE];
-  const size_t step = (p.len - SAMPLE_SIZE) / (SAMPLES - 1);
-  for (size_t i = 0; i < SAMPLES; i++) {
-    memcpy(sample + i * SAMPLE_SIZE, p.data + i * step, SAMPLE_SIZE);
+/* --- how to compress --- */
+
+static oa_status compress(oa_ipc_writer *writer, part p,
+                          const oa_ipc_choice *choice, oa_buf *out) {
+  if (p.data == NULL) {
+    return oa_deflate_zeros(writer->deflater, p.len, out);
   }
+  return oa_deflate_shaped(writer->deflater, p.data, p.len, choice->shape,
+                           choice->stride, out);
+}
+
+/* Keeps TRIED in CHOICE when SAMPLE takes less than BEST with it. */
+static oa_status try_shape(oa_ipc_writer *writer, part sample, oa_shape shape,
+                           size_t stride, oa_ipc_choice *choice, size_t *best) {
+  const oa_ipc_choice tried = {.shape = shape, .stride = (uint32_t)stride};
   writer->trial.len = 0;
-  OA_TRY(oa_deflate(writer->deflater, sample, sizeof sample, &writer->trial));
-  *out = writer->trial.len > sizeof sample - sizeof sample / SAMPLE_GAIN;
+  OA_TRY(compress(writer, sample, &tried, &writer->trial));
+  if (writer->trial.len < *best) {
+    *best = writer->trial.len;
+    *choice = tried;
+  }
+  return OA_OK;
+}
+
+static oa_status choose(oa_ipc_writer *writer, part p, oa_ipc_choice *choice) {
+  uint8_t bytes[SAMPLES * SAMPLE_SIZE];
+  const size_t step = (p.len / SAMPLES) & ~(size_t)(FAN_MAX - 1);
+  const part sample = {.data = bytes, .len = sizeof bytes};
+  const oa_shape general = p.width > 0 ? OA_SHAPE_NUMBERS : OA_SHAPE_TEXT;
+  size_t best = SIZE_MAX;
+  for (size_t i = 0; i < SAMPLES; i++) {
+    memcpy(bytes + i * SAMPLE_SIZE, p.data + i * step, SAMPLE_SIZE);
+  }
+  OA_TRY(try_shape(writer, sample, general, 0, choice, &best));
+  if (writer->codec == OA_CODEC_ZSTD && (p.width == 4 || p.width == 8)) {
+    OA_TRY(try_shape(writer, sample, OA_SHAPE_STRIDED, p.width, choice, &best));
+    if (writer->fan > 1) {
+      OA_TRY(try_shape(writer, sample, OA_SHAPE_STRIDED, p.width * writer->fan,
+                       choice, &best));
+    }
+  }
+  if (writer->codec == OA_CODEC_ZSTD && (p.width == 8 || p.width == 16)) {
+    OA_TRY(try_shape(writer, sample, OA_SHAPE_VALUES, p.width, choice, &best));
+  }
+  choice->raw = best > sizeof bytes - sizeof bytes / SAMPLE_GAIN;
+  choice->batches = CHOICE_BATCHES;
+  return OA_OK;
+}
+
+/* The choice for the buffer that comes now; each has its own, by its place in
+ * the batch. */
+static oa_status next_choice(oa_ipc_writer *writer, part p,
+                             oa_ipc_choice *out) {
+  const size_t at = writer->choice_at++ * sizeof *out;
+  if (at >= writer->choices.len) {
+    OA_TRY(oa_buf_put_zeros(&writer->choices,
+                            at + sizeof *out - writer->choices.len));
+  }
+  oa_ipc_choice *choice = (void *)(writer->choices.data + at);
+  if (p.data == NULL || p.len < SAMPLE_MIN) {
+    /* Too small to try: what numbers mostly want. */
+    *out = (oa_ipc_choice){
+        .shape = p.width == 4 ? OA_SHAPE_STRIDED : OA_SHAPE_NUMBERS,
+        .stride = (uint32_t)p.width};
+    return OA_OK;
+  }
+  if (choice->batches == 0) {
+    OA_TRY(choose(writer, p, choice));
+  }
+  choice->batches--;
+  *out = *choice;
   return OA_OK;
 }
 
 /* Appends the compressed form of P to BODY; false when it is not smaller. */
 static oa_status try_compress(oa_ipc_writer *writer, part p, bool *smaller) {
+  oa_ipc_choice choice;
   *smaller = false;
-  if (p.len < COMPRESS_MIN) {
+  OA_TRY(next_choice(writer, p, &choice));
+  if (p.len < COMPRESS_MIN || choice.raw) {
     return OA_OK;
-  }
-  if (p.data != NULL && p.doubtful && p.len >= SAMPLE_MIN) {
-    bool random = false;
-    OA_TRY(looks_random(writer, p, &random));
-    if (random) {
-      return OA_OK;
-    }
   }
   const size_t from = writer->body.len;
   OA_TRY(put_length(writer, (int64_t)p.len));
-  if (p.data == NULL) {
-    OA_TRY(oa_deflate_zeros(writer->deflater, p.len, &writer->body));
-  } else {
-    OA_TRY(oa_deflate(writer->deflater, p.data, p.len, &writer->body));
-  }
+  OA_TRY(compress(writer, p, &choice, &writer->body));
   *smaller = writer->body.len - from < OA_IPC_LENGTH_SIZE + p.len;
   if (!*smaller) {
     writer->body.len = from;
@@ -172,15 +228,16 @@ static oa_status put_validity(oa_ipc_writer *writer, const oa_array *array) {
 }
 
 static oa_status put_values(oa_ipc_writer *writer, const oa_array *array,
-                            size_t len, bool doubtful) {
-  return put_buffer(
-      writer, (part){.data = array->values, .len = len, .doubtful = doubtful});
+                            size_t len, size_t width) {
+  return put_buffer(writer,
+                    (part){.data = array->values, .len = len, .width = width});
 }
 
 static oa_status put_offsets(oa_ipc_writer *writer, const oa_array *array,
                              size_t width) {
   return put_buffer(writer, (part){.data = array->offsets,
-                                   .len = ((size_t)array->length + 1) * width});
+                                   .len = ((size_t)array->length + 1) * width,
+                                   .width = width});
 }
 
 static oa_status put_strings(oa_ipc_writer *writer, const oa_array *array,
@@ -188,7 +245,7 @@ static oa_status put_strings(oa_ipc_writer *writer, const oa_array *array,
   OA_TRY(put_offsets(writer, array, width));
   /* Without offsets all strings are empty. */
   return put_values(writer, array,
-                    array->offsets == NULL ? 0 : array->values_size, false);
+                    array->offsets == NULL ? 0 : array->values_size, 0);
 }
 
 static oa_status put_children(oa_ipc_writer *writer, const oa_field *field,
@@ -197,6 +254,18 @@ static oa_status put_children(oa_ipc_writer *writer, const oa_field *field,
     OA_TRY(oa_ipc_put_array(writer, &field->children[i], &array->children[i]));
   }
   return OA_OK;
+}
+
+static oa_status put_list(oa_ipc_writer *writer, const oa_field *field,
+                          const oa_array *array) {
+  const size_t around = writer->fan;
+  const int64_t items = array->children[0].length;
+  OA_TRY(put_offsets(writer, array, sizeof(int32_t)));
+  const int64_t fan = array->length == 0 ? 0 : items / array->length;
+  writer->fan = fan > FAN_MAX ? 0 : (size_t)fan;
+  const oa_status status = put_children(writer, field, array);
+  writer->fan = around;
+  return status;
 }
 
 oa_status oa_ipc_put_array(oa_ipc_writer *writer, const oa_field *field,
@@ -208,12 +277,12 @@ oa_status oa_ipc_put_array(oa_ipc_writer *writer, const oa_field *field,
   OA_TRY(put_node(writer, array->length, array->null_count));
   OA_TRY(put_validity(writer, array));
   if (field->dictionary) {
-    return put_values(writer, array, length * oa_type_width(field->index_type),
-                      false);
+    const size_t index = oa_type_width(field->index_type);
+    return put_values(writer, array, length * index, index);
   }
   switch (field->type) {
     case OA_TYPE_BOOL:
-      return put_values(writer, array, bits_size(array->length), false);
+      return put_values(writer, array, bits_size(array->length), 0);
     case OA_TYPE_UTF8:
     case OA_TYPE_BINARY:
       return put_strings(writer, array, sizeof(int32_t));
@@ -221,15 +290,11 @@ oa_status oa_ipc_put_array(oa_ipc_writer *writer, const oa_field *field,
     case OA_TYPE_LARGE_BINARY:
       return put_strings(writer, array, sizeof(int64_t));
     case OA_TYPE_LIST:
-      OA_TRY(put_offsets(writer, array, sizeof(int32_t)));
-      return put_children(writer, field, array);
+      return put_list(writer, field, array);
     case OA_TYPE_STRUCT:
       return put_children(writer, field, array);
-    case OA_TYPE_FIXED_BINARY:
-    case OA_TYPE_FLOAT:
-    case OA_TYPE_DOUBLE:
-      return put_values(writer, array, length * oa_field_width(field), true);
     default:
-      return put_values(writer, array, length * oa_field_width(field), false);
+      return put_values(writer, array, length * oa_field_width(field),
+                        oa_field_width(field));
   }
 }

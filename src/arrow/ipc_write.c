@@ -12,6 +12,9 @@
  * larger holds ids or texts and is never the same twice. */
 enum { KEEP_MAX = 64 * 1024 };
 
+/* Buffers of a dictionary at most: validity, offsets, values. */
+enum { DICTIONARY_BUFFERS = 3 };
+
 /* The bytes of a dictionary as last made, and whether the stream has them.
  * They are compared as they are: a hash could be made to collide by whoever
  * chooses the strings. */
@@ -71,6 +74,7 @@ void oa_ipc_writer_free(oa_ipc_writer *writer) {
   oa_buf_free(&writer->meta);
   oa_buf_free(&writer->body);
   oa_buf_free(&writer->trial);
+  oa_buf_free(&writer->choices);
   oa_buf_free(&writer->pieces);
   oa_buf_free(&writer->iov);
   oa_buf_free(&writer->nodes);
@@ -207,6 +211,10 @@ static oa_status put_message(oa_ipc_writer *writer, const oa_field *fields,
                              int64_t rows, int64_t dictionary) {
   const size_t first = writer->pieces.len;
   const size_t meta = writer->meta.len;
+  /* A dictionary that is left out must not move the places of the others. */
+  writer->choice_at =
+      (dictionary < 0 ? writer->dict_count : (size_t)dictionary) *
+      DICTIONARY_BUFFERS;
   writer->nodes.len = 0;
   writer->buffers.len = 0;
   writer->body_at = 0;

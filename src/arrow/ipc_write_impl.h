@@ -9,6 +9,14 @@
 
 typedef struct oa_ipc_dict_kept oa_ipc_dict_kept;
 
+/* How one buffer of each batch is compressed. */
+typedef struct oa_ipc_choice {
+  oa_shape shape;
+  uint32_t stride;
+  uint16_t batches; /* for which it still holds; 0 = choose anew */
+  bool raw;         /* it does not shrink */
+} oa_ipc_choice;
+
 struct oa_ipc_writer {
   const oa_schema *schema;
   oa_codec codec;
@@ -16,6 +24,9 @@ struct oa_ipc_writer {
   oa_buf meta;            /* frames and flatbuffers of all messages of a call */
   oa_buf body;            /* bytes of bodies that are not column memory */
   oa_buf trial;           /* compressed samples */
+  oa_buf choices;         /* oa_ipc_choice, a buffer of the batch each */
+  size_t choice_at;       /* of the buffer that comes next */
+  size_t fan;             /* items a row of the list around; 0 = none */
   oa_buf pieces;          /* piece */
   oa_buf iov;             /* struct iovec, made of the pieces at the end */
   oa_buf nodes;           /* int64 pairs of the message being made */

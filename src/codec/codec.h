@@ -52,6 +52,22 @@ void oa_deflater_free(oa_deflater *deflater);
 oa_status oa_deflate(oa_deflater *deflater, const uint8_t *in, size_t len,
                      oa_buf *out);
 
+/* What is known of the bytes beforehand. */
+typedef enum oa_shape {
+  OA_SHAPE_TEXT,    /* nothing */
+  OA_SHAPE_NUMBERS, /* short repeats, some of them far apart */
+  OA_SHAPE_STRIDED, /* most bytes equal those STRIDE bytes before: offsets,
+                       times, indices */
+  OA_SHAPE_VALUES,  /* values of STRIDE bytes (8 or 16) that equal one shortly
+                       before, or none: ids */
+} oa_shape;
+
+/* oa_deflate() that makes use of SHAPE: up to half the size.  Codecs but zstd
+ * do as oa_deflate(). */
+oa_status oa_deflate_shaped(oa_deflater *deflater, const uint8_t *in,
+                            size_t len, oa_shape shape, size_t stride,
+                            oa_buf *out);
+
 /* Appends one whole frame (gzip: one or more members) that decompresses to
  * LEN zero bytes, without touching LEN bytes of memory. */
 oa_status oa_deflate_zeros(oa_deflater *deflater, size_t len, oa_buf *out);

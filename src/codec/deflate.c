@@ -8,8 +8,13 @@
 
 #include "base/mem.h"
 #include "codec/codec.h"
+#include "codec/strided.h"
 
 enum { GZIP_LEVEL = 6, ZSTD_LEVEL = 1 };
+
+/* The shortest matches that are looked for at zstd's level 1: in numbers of 4
+ * and 8 bytes shorter ones pay (measured on telemetry: 4 % of all bytes). */
+enum { TEXT_MATCH = 7, NUMBER_MATCH = 5 };
 enum { GZIP_LEVEL_MAX = 12, LZ4_LEVEL_MIN = -65537, LZ4_LEVEL_MAX = 12 };
 
 /* RFC 8878: no block holds more than 128 KiB, and every decoder supports a
@@ -31,6 +36,8 @@ struct oa_deflater {
   int level;
   struct libdeflate_compressor *gzip;
   ZSTD_CCtx *zstd;
+  ZSTD_CCtx *numbers;
+  oa_strided *strided;
   LZ4F_cctx *lz4;
 };
 
@@ -43,24 +50,40 @@ static oa_status open_gzip(oa_deflater *deflater, int level) {
   return deflater->gzip == NULL ? OA_ERR_NOMEM : OA_OK;
 }
 
+/* Without a checksum, which is the default, and with the content size, so that
+ * a reader knows at once how much memory it takes.  The match finder's sizes
+ * are the level's for large inputs, whatever the size of this one, so that a
+ * sample of a buffer is compressed as the whole is. */
+static oa_status open_context(ZSTD_CCtx **out, int level, int min_match) {
+  ZSTD_CCtx *zstd = ZSTD_createCCtx();
+  *out = zstd;
+  if (zstd == NULL) {
+    return OA_ERR_NOMEM;
+  }
+  if (ZSTD_isError(
+          ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, level)) ||
+      ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_contentSizeFlag, 1))) {
+    return OA_ERR_CONFIG;
+  }
+  if (level == ZSTD_LEVEL &&
+      (ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_windowLog, 20)) ||
+       ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_hashLog, 14)) ||
+       ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_strategy, ZSTD_fast)) ||
+       ZSTD_isError(
+           ZSTD_CCtx_setParameter(zstd, ZSTD_c_minMatch, min_match)))) {
+    return OA_ERR_CONFIG;
+  }
+  return OA_OK;
+}
+
 static oa_status open_zstd(oa_deflater *deflater, int level) {
   const int chosen = level == 0 ? ZSTD_LEVEL : level;
   if (chosen < ZSTD_minCLevel() || chosen > ZSTD_maxCLevel()) {
     return OA_ERR_CONFIG;
   }
-  deflater->zstd = ZSTD_createCCtx();
-  if (deflater->zstd == NULL) {
-    return OA_ERR_NOMEM;
-  }
-  /* Without a checksum, which is the default, and with the content size, so
-   * that a reader knows at once how much memory it takes. */
-  if (ZSTD_isError(ZSTD_CCtx_setParameter(deflater->zstd,
-                                          ZSTD_c_compressionLevel, chosen)) ||
-      ZSTD_isError(
-          ZSTD_CCtx_setParameter(deflater->zstd, ZSTD_c_contentSizeFlag, 1))) {
-    return OA_ERR_CONFIG;
-  }
-  return OA_OK;
+  OA_TRY(open_context(&deflater->zstd, chosen, TEXT_MATCH));
+  OA_TRY(open_context(&deflater->numbers, chosen, NUMBER_MATCH));
+  return oa_strided_new(&deflater->strided);
 }
 
 static oa_status open_lz4(oa_deflater *deflater, int level) {
@@ -113,6 +136,8 @@ void oa_deflater_free(oa_deflater *deflater) {
     libdeflate_free_compressor(deflater->gzip);
   }
   ZSTD_freeCCtx(deflater->zstd);
+  ZSTD_freeCCtx(deflater->numbers);
+  oa_strided_free(deflater->strided);
   LZ4F_freeCompressionContext(deflater->lz4);
   oa_free(deflater);
 }
@@ -131,15 +156,15 @@ static oa_status deflate_gzip(oa_deflater *deflater, const uint8_t *in,
   return OA_OK;
 }
 
-static oa_status deflate_zstd(oa_deflater *deflater, const uint8_t *in,
-                              size_t len, oa_buf *out) {
+static oa_status deflate_zstd(ZSTD_CCtx *zstd, const uint8_t *in, size_t len,
+                              oa_buf *out) {
   const size_t bound = ZSTD_compressBound(len);
   if (ZSTD_isError(bound)) {
     return OA_ERR_LIMIT;
   }
   OA_TRY(oa_buf_reserve(out, bound));
   const size_t made =
-      ZSTD_compress2(deflater->zstd, out->data + out->len, bound, in, len);
+      ZSTD_compress2(zstd, out->data + out->len, bound, in, len);
   if (ZSTD_isError(made)) {
     return OA_ERR_NOMEM; /* with room enough nothing else can fail */
   }
@@ -197,9 +222,22 @@ oa_status oa_deflate(oa_deflater *deflater, const uint8_t *in, size_t len,
     return deflate_gzip(deflater, from, len, out);
   }
   if (deflater->codec == OA_CODEC_ZSTD) {
-    return deflate_zstd(deflater, from, len, out);
+    return deflate_zstd(deflater->zstd, from, len, out);
   }
   return deflate_lz4(deflater, from, len, out);
+}
+
+oa_status oa_deflate_shaped(oa_deflater *deflater, const uint8_t *in,
+                            size_t len, oa_shape shape, size_t stride,
+                            oa_buf *out) {
+  if (deflater->codec != OA_CODEC_ZSTD || len == 0 || shape == OA_SHAPE_TEXT) {
+    return oa_deflate(deflater, in, len, out);
+  }
+  if (shape == OA_SHAPE_NUMBERS) {
+    return deflate_zstd(deflater->numbers, in, len, out);
+  }
+  return oa_strided_deflate(deflater->strided, in, len, stride,
+                            shape == OA_SHAPE_VALUES, out);
 }
 
 /* --- zeros --- */

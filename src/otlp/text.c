@@ -102,10 +102,16 @@ static oa_status put_head(oa_buf *out, const char *kind,
   return len == 0 ? oa_buf_printf(out, "-") : put_word(out, service, len);
 }
 
-static oa_status put_duration(oa_buf *out, int64_t duration) {
-  if (duration < 0) {
-    return oa_buf_printf(out, " %lldns", (long long)duration);
+static oa_status put_duration(oa_buf *out, const oa_array *columns,
+                              int64_t row) {
+  const oa_array *start = &columns[OA_SPAN_START_TIME];
+  const oa_array *end = &columns[OA_SPAN_END_TIME];
+
+  if (oa_array_is_null(start, row) || oa_array_is_null(end, row)) {
+    return OA_OK; /* one of them is not known */
   }
+  const int64_t duration =
+      (int64_t)(oa_u64_at(end, row) - oa_u64_at(start, row));
   if (duration < 1000) {
     return oa_buf_printf(out, " %lldns", (long long)duration);
   }
@@ -149,9 +155,7 @@ static oa_status put_span(oa_buf *out, const oa_array *columns, int64_t row) {
   OA_TRY(put_head(out, "span", columns, OA_SPAN_START_TIME, row));
   OA_TRY(oa_buf_put_byte(out, ' '));
   OA_TRY(oa_json_put_string(out, name, len));
-  OA_TRY(put_duration(
-      out, (int64_t)(oa_u64_at(&columns[OA_SPAN_END_TIME], row) -
-                     oa_u64_at(&columns[OA_SPAN_START_TIME], row))));
+  OA_TRY(put_duration(out, columns, row));
   if (kind < sizeof kinds / sizeof kinds[0]) {
     OA_TRY(oa_buf_printf(out, " kind=%s", kinds[kind]));
   } else {

@@ -25,6 +25,7 @@ enum {
 typedef struct shard {
   oa_otlp_builder *builder; /* NULL until the first request */
   uint64_t items;
+  uint64_t bytes;    /* of the messages that its rows came in */
   uint64_t since_ns; /* of its first row */
 } shard;
 
@@ -199,6 +200,7 @@ static void receive(oa_pipeline *p, oa_grpc_call *call, oa_signal signal) {
     return;
   }
   s->items += result.accepted;
+  s->bytes += call->message_len;
   oa_count(&counters->items_accepted, result.accepted);
   oa_count(&counters->items_rejected, result.rejected);
   oa_count(&counters->strings_repaired, result.repaired);
@@ -206,7 +208,7 @@ static void receive(oa_pipeline *p, oa_grpc_call *call, oa_signal signal) {
 
   t->trimmed = false;
   if ((uint64_t)oa_otlp_builder_rows(s->builder) >= batch_rows(p, signal) ||
-      oa_otlp_builder_memory(s->builder) >= BATCH_BYTES) {
+      s->bytes >= BATCH_BYTES) {
     hand_over(p, thread, signal);
     update_pause(p, thread);
   }

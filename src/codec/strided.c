@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define ZSTD_STATIC_LINKING_ONLY /* ZSTD_compressSequences() */
+#include "codec/strided.h"
+
+#include <string.h>
+#include <zstd.h>
+
+#include "base/mem.h"
+
+enum {
+  BLOCK_MAX = 128 * 1024, /* of one block (RFC 8878) */
+  MIN_MATCH = 3,          /* the shortest match that the format has */
+  LEVEL = 1,
+  SEEN_BITS = 12, /* values remembered: those of some requests */
+  WINDOW_LOG = 19,
+  WINDOW = 1 << WINDOW_LOG, /* how far a match may reach back */
+};
+
+struct oa_strided {
+  ZSTD_CCtx *zstd;
+  oa_buf sequences; /* ZSTD_Sequence */
+  uint32_t seen[1 << SEEN_BITS];
+};
+
+oa_status oa_strided_new(oa_strided **out) {
+  oa_strided *strided = oa_calloc(1, sizeof *strided);
+  if (strided == NULL) {
+    return OA_ERR_NOMEM;
+  }
+  ZSTD_CCtx *zstd = ZSTD_createCCtx();
+  strided->zstd = zstd;
+  if (zstd == NULL ||
+      ZSTD_isError(
+          ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, LEVEL)) ||
+      ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_minMatch, MIN_MATCH)) ||
+      ZSTD_isError(
+          ZSTD_CCtx_setParameter(zstd, ZSTD_c_windowLog, WINDOW_LOG)) ||
+      ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_blockDelimiters,
+                                          ZSTD_sf_noBlockDelimiters))) {
+    oa_strided_free(strided);
+    return OA_ERR_NOMEM;
+  }
+  *out = strided;
+  return OA_OK;
+}
+
+void oa_strided_free(oa_strided *strided) {
+  if (strided != NULL) {
+    ZSTD_freeCCtx(strided->zstd);
+    oa_buf_free(&strided->sequences);
+    oa_free(strided);
+  }
+}
+
+/* How many bytes at A equal those at B, at most MAX. */
+static size_t equal_run(const uint8_t *a, const uint8_t *b, size_t max) {
+  size_t run = 0;
+  while (max - run >= sizeof(uint64_t)) {
+    uint64_t x;
+    uint64_t y;
+    memcpy(&x, a + run, sizeof x);
+    memcpy(&y, b + run, sizeof y);
+    if (x != y) {
+      /* Hosts are little-endian: the lowest bits are the first byte. */
+      return run + ((size_t)__builtin_ctzll(x ^ y) >> 3);
+    }
+    run += sizeof x;
+  }
+  while (run < max && a[run] == b[run]) {
+    run++;
+  }
+  return run;
+}
+
+/* Where the value at AT stood before, or AT; remembers it there. */
+static size_t find_value(oa_strided *strided, const uint8_t *in, size_t at,
+                         size_t width) {
+  uint64_t head;
+  memcpy(&head, in + at, sizeof head);
+  const size_t slot =
+      (size_t)((head * UINT64_C(0x9E3779B97F4A7C15)) >> (64 - SEEN_BITS));
+  const size_t before = strided->seen[slot];
+  strided->seen[slot] = (uint32_t)at;
+  return before < at && at - before < WINDOW &&
+                 memcmp(in + before, in + at, width) == 0
+             ? before
+             : at;
+}
+
+static oa_status put(oa_buf *out, size_t literals, size_t match,
+                     size_t distance) {
+  const ZSTD_Sequence sequence = {.litLength = (unsigned)literals,
+                                  .matchLength = (unsigned)match,
+                                  .offset = (unsigned)distance};
+  return oa_buf_put(out, &sequence, sizeof sequence);
+}
+
+/* Lists the matches in [AT, END) of IN.  *LITERALS is where the last match
+ * before ended, and then where the last one in here does. */
+static oa_status list_block(oa_buf *out, const uint8_t *in, size_t at,
+                            size_t end, size_t stride, size_t *literals) {
+  if (at < stride) {
+    at = stride < end ? stride : end;
+  }
+  while (at < end) {
+    const size_t run = equal_run(in + at, in + at - stride, end - at);
+    if (run >= MIN_MATCH) {
+      OA_TRY(put(out, at - *literals, run, stride));
+      *literals = at + run;
+    }
+    at += run + 1; /* the byte behind a run does not match */
+  }
+  return OA_OK;
+}
+
+/* The same for values of WIDTH bytes that come again whole or not at all. */
+static oa_status list_values(oa_strided *strided, const uint8_t *in, size_t at,
+                             size_t end, size_t width, size_t *literals) {
+  for (; end - at >= width; at += width) {
+    const size_t before = find_value(strided, in, at, width);
+    if (before < at) {
+      OA_TRY(put(&strided->sequences, at - *literals, width, at - before));
+      *literals = at + width;
+    }
+  }
+  return OA_OK;
+}
+
+oa_status oa_strided_deflate(oa_strided *strided, const uint8_t *in, size_t len,
+                             size_t stride, bool whole, oa_buf *out) {
+  oa_buf *sequences = &strided->sequences;
+  const size_t bound = ZSTD_compressBound(len);
+  if (ZSTD_isError(bound)) {
+    return OA_ERR_LIMIT;
+  }
+  size_t literals = 0;
+  sequences->len = 0;
+  memset(strided->seen, 0xFF, sizeof strided->seen); /* behind all values */
+  /* zstd cuts the list into blocks by itself, but gets matches wrong that it
+   * has to cut for that (seen with 1.5.4), so none may cross a block's end.
+   * (Given with the blocks marked, it codes every distance in full.) */
+  for (size_t at = 0; at < len; at += BLOCK_MAX) {
+    const size_t end = len - at < BLOCK_MAX ? len : at + BLOCK_MAX;
+    OA_TRY(whole ? list_values(strided, in, at, end, stride, &literals)
+                 : list_block(sequences, in, at, end, stride, &literals));
+  }
+  OA_TRY(oa_buf_reserve(out, bound));
+  const ZSTD_Sequence *list = (const void *)sequences->data;
+  const size_t made =
+      ZSTD_compressSequences(strided->zstd, out->data + out->len, bound, list,
+                             sequences->len / sizeof *list, in, len);
+  if (ZSTD_isError(made)) {
+    return OA_ERR_NOMEM; /* with room enough nothing else can fail */
+  }
+  out->len += made;
+  return OA_OK;
+}
