@@ -256,15 +256,11 @@ void oa_put_bytes(oa_table *table, oa_column *column, const uint8_t *bytes,
   }
 }
 
-int32_t oa_column_intern(oa_table *table, oa_column *column,
-                         const uint8_t *bytes, size_t len) {
+int32_t oa_column_intern_hashed(oa_table *table, oa_column *column,
+                                const uint8_t *bytes, size_t len,
+                                uint32_t hash) {
   oa_dict *dict = column->dict;
-  if (len == 0) {
-    bytes = (const uint8_t *)""; /* it may have been NULL */
-  }
-  uint32_t hash = oa_dict_hash(dict, bytes, len);
   int32_t number = oa_dict_find(dict, bytes, len, hash);
-
   if (number >= 0) {
     return number;
   }
@@ -286,6 +282,15 @@ int32_t oa_column_intern(oa_table *table, oa_column *column,
     table->tree->failed = true;
   }
   return number;
+}
+
+int32_t oa_column_intern(oa_table *table, oa_column *column,
+                         const uint8_t *bytes, size_t len) {
+  if (len == 0) {
+    bytes = (const uint8_t *)""; /* it may have been NULL */
+  }
+  return oa_column_intern_hashed(table, column, bytes, len,
+                                 oa_dict_hash(column->dict, bytes, len));
 }
 
 void oa_put_text(oa_table *table, oa_column *column, const uint8_t *bytes,

@@ -161,6 +161,11 @@ OA_INLINE void oa_put_fixed(oa_table *table, oa_column *column,
 int32_t oa_column_intern(oa_table *table, oa_column *column,
                          const uint8_t *bytes, size_t len);
 
+/* The same with the string's oa_dict_hash(). */
+int32_t oa_column_intern_hashed(oa_table *table, oa_column *column,
+                                const uint8_t *bytes, size_t len,
+                                uint32_t hash);
+
 /* oa_column_intern() and put. */
 void oa_put_text(oa_table *table, oa_column *column, const uint8_t *bytes,
                  size_t len);

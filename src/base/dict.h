@@ -16,16 +16,17 @@
 #include "base/buf.h"
 #include "base/inline.h"
 
-typedef struct oa_dict_slot {
-  uint32_t hash;
-  uint32_t number; /* of the string, plus one; 0 = free */
-} oa_dict_slot;
-
-/* A zeroed dictionary is an empty one; set seed before the first use. */
+/* A zeroed dictionary is an empty one; set seed before the first use.
+ *
+ * The hash table is two arrays: a byte of each slot's hash, and its string's
+ * number.  A search looks at the bytes, which stay in the cache, and goes on
+ * to the string only when they match: a string that is new, as ids are, costs
+ * one look. */
 typedef struct oa_dict {
-  oa_buf bytes;     /* all strings */
-  int32_t *offsets; /* count + 1; NULL while empty */
-  oa_dict_slot *slots;
+  oa_buf bytes;      /* all strings */
+  int32_t *offsets;  /* count + 1; NULL while empty */
+  uint8_t *tags;     /* of the slots; 0 = free */
+  uint32_t *numbers; /* of the slots' strings */
   uint32_t count;
   uint32_t capacity; /* strings that offsets has room for */
   uint32_t mask;     /* slots - 1 */
@@ -33,6 +34,14 @@ typedef struct oa_dict {
 } oa_dict;
 
 uint32_t oa_dict_hash(const oa_dict *dict, const void *bytes, size_t len);
+
+/* Has the memory that a search for HASH will look at brought near. */
+OA_INLINE void oa_dict_prefetch(const oa_dict *dict, uint32_t hash) {
+  if (dict->tags != NULL) {
+    __builtin_prefetch(dict->tags + (hash & dict->mask));
+    __builtin_prefetch(dict->numbers + (hash & dict->mask));
+  }
+}
 
 /* The number of a string that is there, or -1.  HASH is oa_dict_hash()'s. */
 int32_t oa_dict_find(const oa_dict *dict, const void *bytes, size_t len,

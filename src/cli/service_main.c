@@ -189,7 +189,9 @@ static bool hold_signals(void) {
   sigset_t watched;
   watched_signals(&watched);
   sigemptyset(&ignore.sa_mask);
+  /* A peer that is gone, or a file at its size limit, is a failed write. */
   return sigaction(SIGPIPE, &ignore, NULL) == 0 &&
+         sigaction(SIGXFSZ, &ignore, NULL) == 0 &&
          sigprocmask(SIG_BLOCK, &watched, NULL) == 0;
 }
 

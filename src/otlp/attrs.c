@@ -9,24 +9,75 @@ void oa_attrs_init(oa_attrs *attrs, oa_table *table) {
 void oa_attrs_forget(oa_attrs *attrs) {
   for (size_t i = 0; i < OA_ATTR_GUESSES; i++) {
     attrs->guesses[i].prefix_len = 0;
-    attrs->guesses[i].str = 0;
   }
 }
 
 /* --- the fast way: a key that was guessed, a scalar value --- */
 
-OA_INLINE void put_str(oa_attrs *attrs, const uint8_t *text, size_t len,
-                       oa_attr_guess *guess) {
-  oa_column *column = &attrs->column[OA_ATTR_STR];
-  if (!oa_dict_is(column->dict, guess->str, text, len)) {
-    const int32_t number = oa_column_intern(attrs->table, column, text, len);
-    if (number < 0) {
-      return;
+/* Mixes the first and last bytes of a string, the length with them: enough to
+ * tell the few texts apart that come all the time. */
+OA_INLINE uint64_t mix(const uint8_t *text, size_t len) {
+  uint64_t head = 0;
+  uint64_t tail = 0;
+  if (len >= sizeof head) {
+    memcpy(&head, text, sizeof head);
+    memcpy(&tail, text + len - sizeof tail, sizeof tail);
+  } else {
+    for (size_t i = 0; i < len; i++) {
+      head = head << 8 | text[i];
     }
-    guess->str = (uint32_t)number;
   }
-  oa_put_u32(attrs->table, column, guess->str);
+  return (head ^ tail << 7 ^ (uint64_t)len << 57) *
+         UINT64_C(0x9E3779B97F4A7C15);
 }
+
+/* Finds the oldest text that is pending. */
+static void settle_one(oa_attrs *attrs) {
+  oa_column *column = &attrs->column[OA_ATTR_STR];
+  const oa_attr_pending *p =
+      &attrs->pending[attrs->pending_from++ % OA_ATTR_PENDING];
+  const uint32_t count = column->dict->count;
+  const int32_t number =
+      oa_column_intern_hashed(attrs->table, column, p->text, p->len, p->hash);
+  if (number < 0 || column->filled <= p->row) {
+    return; /* there is no memory: the request fails */
+  }
+  memcpy(column->values + (size_t)p->row * sizeof number, &number,
+         sizeof number);
+  if ((uint32_t)number < count) {
+    attrs->recent[p->slot] = (uint32_t)number;
+  }
+}
+
+void oa_attrs_settle(oa_attrs *attrs) {
+  while (attrs->pending_from != attrs->pending_to) {
+    settle_one(attrs);
+  }
+}
+
+OA_INLINE void put_str(oa_attrs *attrs, const uint8_t *text, size_t len) {
+  oa_column *column = &attrs->column[OA_ATTR_STR];
+  const uint32_t slot = (uint32_t)(mix(text, len) >> 55);
+  const uint32_t recent = attrs->recent[slot];
+  if (oa_dict_is(column->dict, recent, text, len)) {
+    oa_put_u32(attrs->table, column, recent);
+    return;
+  }
+  if (attrs->pending_to - attrs->pending_from == OA_ATTR_PENDING) {
+    settle_one(attrs);
+  }
+  const uint32_t hash = oa_dict_hash(column->dict, text, len);
+  oa_dict_prefetch(column->dict, hash);
+  oa_put_u32(attrs->table, column, 0);
+  attrs->pending[attrs->pending_to++ % OA_ATTR_PENDING] =
+      (oa_attr_pending){.text = text,
+                        .len = len,
+                        .hash = hash,
+                        .row = attrs->table->length,
+                        .slot = slot};
+}
+
+_Static_assert(OA_ATTR_RECENT == 1 << (64 - 55), "put_str() shifts by it");
 
 /* The row's key and type; the value stands already. */
 OA_INLINE void put_row(oa_attrs *attrs, uint32_t key, uint8_t type) {
@@ -50,21 +101,15 @@ OA_INLINE bool whole_varint(const uint8_t *at, const uint8_t *end,
 /* The guess for the KeyValue at CURSOR, by the first and last bytes of its
  * key; NULL when it does not begin with a key as senders write it. */
 OA_INLINE oa_attr_guess *find_guess(oa_attrs *attrs, oa_cursor cursor) {
-  uint64_t head;
-  uint64_t tail;
   const size_t left = oa_cursor_left(&cursor);
-  if (left < sizeof head || cursor.at[0] != OA_TAG(1, OA_WIRE_BYTES)) {
+  if (left < 2 || cursor.at[0] != OA_TAG(1, OA_WIRE_BYTES)) {
     return NULL;
   }
   const size_t prefix_len = (size_t)cursor.at[1] + 3;
-  if (prefix_len < sizeof head || prefix_len > OA_ATTR_PREFIX ||
-      prefix_len > left) {
+  if (prefix_len > OA_ATTR_PREFIX || prefix_len > left) {
     return NULL;
   }
-  memcpy(&head, cursor.at, sizeof head);
-  memcpy(&tail, cursor.at + prefix_len - sizeof tail, sizeof tail);
-  const uint64_t mixed = (head ^ tail << 7) * UINT64_C(0x9E3779B97F4A7C15);
-  return &attrs->guesses[mixed >> 57];
+  return &attrs->guesses[mix(cursor.at, prefix_len) >> 57];
 }
 
 _Static_assert(OA_ATTR_GUESSES == 1 << (64 - 57), "find_guess() shifts by it");
@@ -90,7 +135,7 @@ OA_INLINE bool put_guessed(oa_attrs *attrs, oa_cursor cursor,
       if (value[1] != len - 2) {
         return false;
       }
-      put_str(attrs, value + 2, len - 2, guess);
+      put_str(attrs, value + 2, len - 2);
       put_row(attrs, guess->key, OA_VALUE_STR);
       return true;
     case OA_ANY_INT:
@@ -140,8 +185,7 @@ static oa_status put_nested(oa_otlp_builder *builder, oa_attrs *attrs,
 }
 
 static oa_status put_any(oa_otlp_builder *builder, oa_attrs *attrs,
-                         const oa_any *any, oa_attr_guess *guess,
-                         uint8_t *type) {
+                         const oa_any *any, uint8_t *type) {
   oa_table *table = attrs->table;
   oa_column *column = attrs->column;
   const size_t len = oa_cursor_left(&any->bytes);
@@ -150,7 +194,7 @@ static oa_status put_any(oa_otlp_builder *builder, oa_attrs *attrs,
   switch (any->tag) {
     case OA_ANY_STRING:
       *type = OA_VALUE_STR;
-      put_str(attrs, any->bytes.at, len, guess);
+      put_str(attrs, any->bytes.at, len);
       break;
     case OA_ANY_INT:
       *type = OA_VALUE_INT;
@@ -202,16 +246,12 @@ __attribute__((noinline)) static oa_status put_general(oa_otlp_builder *builder,
                                                        oa_attrs *attrs,
                                                        oa_cursor cursor,
                                                        oa_attr_guess *guess) {
-  oa_attr_guess unused = {0};
   oa_buf joined = {0};
   oa_cursor key;
   oa_cursor value;
   oa_any any;
   uint8_t type;
 
-  if (guess == NULL) {
-    guess = &unused;
-  }
   oa_status status = oa_key_value_read(cursor, &key, &value, &joined);
   if (status == OA_ERR_LIMIT) {
     status = oa_builder_reject(builder, "an attribute's value is in pieces");
@@ -220,18 +260,23 @@ __attribute__((noinline)) static oa_status put_general(oa_otlp_builder *builder,
     status = oa_any_read(value, &any);
   }
   if (status == OA_OK) {
-    status = put_any(builder, attrs, &any, guess, &type);
+    status = put_any(builder, attrs, &any, &type);
   }
   if (status == OA_OK) {
     const int32_t number =
         oa_column_intern(attrs->table, &attrs->column[OA_ATTR_KEY], key.at,
                          oa_cursor_left(&key));
     if (number >= 0) {
-      learn(attrs, cursor, key, (uint32_t)number, guess);
+      if (guess != NULL) {
+        learn(attrs, cursor, key, (uint32_t)number, guess);
+      }
       put_row(attrs, (uint32_t)number, type);
     }
   }
-  oa_buf_free(&joined);
+  if (joined.data != NULL) {
+    oa_attrs_settle(attrs); /* a text that is pending may lie in it */
+    oa_buf_free(&joined);
+  }
   return status;
 }
 

@@ -134,9 +134,16 @@ oa_status oa_otlp_builder_columns(oa_otlp_builder *builder,
 
 void oa_builder_cut(oa_otlp_builder *builder, const uint32_t *lengths,
                     bool root) {
+  oa_builder_settle(builder);
   for (size_t i = root ? 0 : 1; i < builder->table_count; i++) {
     oa_table_truncate(builder->tables[i], lengths[i]);
   }
+}
+
+void oa_builder_settle(oa_otlp_builder *builder) {
+  oa_attrs_settle(&builder->attributes);
+  oa_attrs_settle(&builder->attributes_2);
+  oa_attrs_settle(&builder->attributes_3);
 }
 
 void oa_builder_forget(oa_otlp_builder *builder) {

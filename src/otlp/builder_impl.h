@@ -18,6 +18,8 @@ enum {
   OA_BUILDER_MAX_DICTS = 40,
   OA_ATTR_GUESSES = 128, /* a power of two */
   OA_ATTR_PREFIX = 52,   /* longer keys are not guessed */
+  OA_ATTR_RECENT = 512,  /* a power of two */
+  OA_ATTR_PENDING = 16,  /* texts on their way to the dictionary */
 };
 
 /* A record is bad by itself: leave it out, go on with the next.  This meaning
@@ -25,20 +27,34 @@ enum {
 #define OA_RECORD_REJECTED OA_ERR_UNSUPPORTED
 
 /* How an attribute seen before began on the wire, up to where the value's
- * length stands, its key's number in the dictionary, and its last text's.
- * A sender has few keys, so most attributes are one that was seen before. */
+ * length stands, and its key's number in the dictionary.  A sender has few
+ * keys, so most attributes are one that was seen before. */
 typedef struct oa_attr_guess {
   uint32_t prefix_len; /* 0 = no guess */
   uint32_t key;
-  uint32_t str;
   uint8_t prefix[OA_ATTR_PREFIX];
 } oa_attr_guess;
+
+/* A text whose number is not known yet: its row stands, with 0 for it.  The
+ * search waits until the memory that it looks at has come near, which takes as
+ * long as reading some attributes more. */
+typedef struct oa_attr_pending {
+  const uint8_t *text; /* in the request */
+  size_t len;
+  uint32_t hash;
+  uint32_t row;
+  uint32_t slot; /* in `recent` */
+} oa_attr_pending;
 
 /* An attribute list's items: the child table and its columns. */
 typedef struct oa_attrs {
   oa_table *table;
   oa_column *column; /* of OA_ATTR_KEY */
   oa_attr_guess guesses[OA_ATTR_GUESSES];
+  uint32_t recent[OA_ATTR_RECENT]; /* texts that came more than once */
+  oa_attr_pending pending[OA_ATTR_PENDING];
+  uint32_t pending_from; /* pending are those in [from, to), modulo the size */
+  uint32_t pending_to;
 } oa_attrs;
 
 /* What the rows of one resource or scope have in common: numbers in the
@@ -93,6 +109,9 @@ static inline oa_column *oa_builder_column(oa_otlp_builder *builder,
   return &builder->root.columns[column];
 }
 
+/* oa_attrs_settle() of all. */
+void oa_builder_settle(oa_otlp_builder *builder);
+
 /* Forgets all guesses. */
 void oa_builder_forget(oa_otlp_builder *builder);
 
@@ -126,6 +145,10 @@ oa_status oa_builder_fill_scope(oa_otlp_builder *builder, uint32_t from,
 /* --- attrs.c --- */
 
 void oa_attrs_init(oa_attrs *attrs, oa_table *table);
+
+/* Finds the texts that are pending: before the request's bytes go, and before
+ * rows are cut. */
+void oa_attrs_settle(oa_attrs *attrs);
 
 /* Forgets the guesses: after strings were taken out of the dictionaries. */
 void oa_attrs_forget(oa_attrs *attrs);

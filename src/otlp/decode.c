@@ -177,6 +177,7 @@ oa_status oa_otlp_decode(oa_otlp_builder *builder, const uint8_t *bytes,
 
   oa_status status = decode_request(builder, oa_cursor_over(bytes, len),
                                     records[builder->signal]);
+  oa_builder_settle(builder);
   builder->resource_ord++; /* the number between requests */
   builder->result = NULL;
   result->repaired = builder->tree.repaired;

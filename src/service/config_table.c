@@ -168,7 +168,7 @@ const oa_config_key oa_config_keys[] = {
     {.path = "storage.batch_rows",
      .kind = OA_KIND_NUMBER,
      FIELD(batch_rows),
-     .def = "65536",
+     .def = "32768",
      .min = 1,
      .max = 16777216,
      .help = "rows of one record batch at most"},

@@ -42,7 +42,8 @@ typedef struct io_thread {
 struct oa_pipeline {
   oa_pipeline_options options;
   oa_writer *writer;
-  _Atomic(oa_server *) server;
+  uv_mutex_t server_lock; /* it lives while it is woken from other threads */
+  oa_server *server;
   _Atomic uint64_t ords;
   _Atomic uint64_t flush; /* number of the last flush asked for */
   io_thread *threads;
@@ -81,9 +82,15 @@ static bool writer_is_behind(oa_pipeline *p) {
 
 static void update_pause(oa_pipeline *p, unsigned thread) {
   io_thread *t = &p->threads[thread];
-  oa_server *server = atomic_load(&p->server);
   const bool pause = writer_is_behind(p);
-  if (server != NULL && pause != t->paused) {
+  if (pause == t->paused) {
+    return;
+  }
+  uv_mutex_lock(&p->server_lock);
+  oa_server *server = p->server;
+  uv_mutex_unlock(&p->server_lock);
+  /* This is one of its own threads, so it lives until the call is over. */
+  if (server != NULL) {
     t->paused = pause;
     oa_server_pause(server, thread, pause);
   }
@@ -315,10 +322,11 @@ const oa_server_handler oa_pipeline_handler = {
 /* On the writer thread: paused threads may go on. */
 static void on_progress(void *context) {
   oa_pipeline *p = context;
-  oa_server *server = atomic_load(&p->server);
-  for (unsigned i = 0; server != NULL && i < p->options.threads; i++) {
-    oa_server_wake(server, i);
+  uv_mutex_lock(&p->server_lock);
+  for (unsigned i = 0; p->server != NULL && i < p->options.threads; i++) {
+    oa_server_wake(p->server, i);
   }
+  uv_mutex_unlock(&p->server_lock);
 }
 
 /* --- make, look, end --- */
@@ -333,6 +341,11 @@ oa_status oa_pipeline_new(oa_pipeline **out, const oa_pipeline_options *options,
     oa_free(threads);
     return oa_error_set(error, OA_ERR_NOMEM, "pipeline: out of memory");
   }
+  if (uv_mutex_init(&p->server_lock) != 0) {
+    oa_free(p);
+    oa_free(threads);
+    return oa_error_set(error, OA_ERR_NOMEM, "pipeline: no mutex");
+  }
   p->options = *options;
   p->threads = threads;
   /* Numbers that a later start cannot meet again. */
@@ -346,6 +359,7 @@ oa_status oa_pipeline_new(oa_pipeline **out, const oa_pipeline_options *options,
   };
   const oa_status status = oa_writer_start(&p->writer, &writer, error);
   if (status != OA_OK) {
+    uv_mutex_destroy(&p->server_lock);
     oa_free(threads);
     oa_free(p);
     return status;
@@ -355,7 +369,9 @@ oa_status oa_pipeline_new(oa_pipeline **out, const oa_pipeline_options *options,
 }
 
 void oa_pipeline_set_server(oa_pipeline *p, oa_server *server) {
-  atomic_store(&p->server, server);
+  uv_mutex_lock(&p->server_lock);
+  p->server = server;
+  uv_mutex_unlock(&p->server_lock);
 }
 
 bool oa_pipeline_ready(oa_pipeline *p, char *why, size_t size) {
@@ -387,6 +403,13 @@ void oa_pipeline_get_stats(oa_pipeline *p, oa_pipeline_stats *out) {
   }
 }
 
+static bool has_server(oa_pipeline *p) {
+  uv_mutex_lock(&p->server_lock);
+  const bool has = p->server != NULL;
+  uv_mutex_unlock(&p->server_lock);
+  return has;
+}
+
 static bool all_flushed(oa_pipeline *p, uint64_t number) {
   for (unsigned i = 0; i < p->options.threads; i++) {
     if (atomic_load(&p->threads[i].flushed) < number) {
@@ -401,7 +424,7 @@ oa_status oa_pipeline_flush(oa_pipeline *p, uint32_t timeout_ms) {
       oa_clock_monotonic_ns() + (uint64_t)timeout_ms * NS_PER_MS;
   const uint64_t number = atomic_fetch_add(&p->flush, 1) + 1;
   on_progress(p);
-  while (atomic_load(&p->server) != NULL && !all_flushed(p, number)) {
+  while (has_server(p) && !all_flushed(p, number)) {
     if (oa_clock_monotonic_ns() >= end) {
       return OA_ERR_BUSY;
     }
@@ -419,6 +442,7 @@ oa_status oa_pipeline_stop(oa_pipeline *p, oa_error *error) {
       oa_otlp_builder_free(p->threads[i].shards[s].builder);
     }
   }
+  uv_mutex_destroy(&p->server_lock);
   oa_free(p->threads);
   oa_free(p);
   return status;

@@ -22,7 +22,7 @@
 typedef struct oa_pipeline_options {
   oa_store *store;       /* borrowed; used by the writer thread alone. Streams
                             are numbered as oa_signal */
-  oa_counters *counters; /* borrowed; initialised with THREADS */
+  oa_counters *counters; /* borrowed; initialized with THREADS */
   const oa_log *log;
   unsigned threads;           /* I/O threads that the server will have */
   uint32_t batch_rows;        /* rows after which a batch goes to the writer */

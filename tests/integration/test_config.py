@@ -150,7 +150,7 @@ def test_flag_beats_environment_beats_file_beats_default(tmp_path):
 
     env = {"OTLP_STORAGE_BATCH_ROWS": "222"}
     flag = ("--set", "storage.batch_rows=333")
-    assert effective() == 65536
+    assert effective() == 32768
     assert effective(("--config", path)) == 111
     assert effective(("--config", path), env) == 222
     assert effective((*flag, "--config", path), env) == 333

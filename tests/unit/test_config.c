@@ -182,7 +182,7 @@ static void defaults_are_the_documented_ones(void **state) {
   assert_int_equal(config->protobuf_port, 4317);
   assert_int_equal(config->arrow_flight_port, 4318);
   assert_int_equal(config->max_request_size, 64 << 20);
-  assert_int_equal(config->batch_rows, 65536);
+  assert_int_equal(config->batch_rows, 32768);
   assert_int_equal(config->compression, OA_COMPRESSION_ZSTD);
   assert_int_equal(config->max_file_size, 128 << 20);
   assert_true(config->max_file_age_ns == 3600 * SECOND);
