@@ -129,7 +129,7 @@ static oa_status next_buffer(oa_ipc_walk *walk, const oa_field *field,
 /* COUNT values of WIDTH bytes, aligned for their type.  NULL without any. */
 static oa_status next_values(oa_ipc_walk *walk, const oa_field *field,
                              uint64_t count, size_t width, const void **out) {
-  bytes b;
+  bytes b = {0};
   OA_TRY(next_buffer(walk, field, &b));
   if (count == 0 || width == 0) {
     *out = NULL;

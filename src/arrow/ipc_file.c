@@ -173,7 +173,7 @@ static size_t find_schema(const uint8_t *message) {
   const uint32_t table = load32(message);
   const uint32_t vtable = table - load32(message + table);
   uint16_t header;
-  memcpy(&header, message + vtable + 4 + 2 * 2, sizeof header);
+  memcpy(&header, message + vtable + 4 + (size_t)2 * 2, sizeof header);
   return table + header + load32(message + table + header);
 }
 

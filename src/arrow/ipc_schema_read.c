@@ -38,7 +38,7 @@ static oa_status take(const schema_reader *s, size_t count, size_t size,
 
 /* True when a C string can hold the text. */
 static bool is_plain(const char *text, size_t len) {
-  return memchr(text, 0, len) == NULL;
+  return len == 0 || memchr(text, 0, len) == NULL;
 }
 
 static oa_status copy_text(const schema_reader *s, const char *text, size_t len,
@@ -66,8 +66,8 @@ static oa_status read_pair(const schema_reader *s, const oa_flat_vector *vector,
   }
   /* Some writers keep binary values there; a C string cannot, and nothing
    * here asks for them. */
-  *kept = is_plain(key == NULL ? "" : key, key_len) &&
-          is_plain(value == NULL ? "" : value, value_len);
+  *kept = is_plain(key, key_len) &&
+          is_plain(value, value_len);
   if (!*kept) {
     return OA_OK;
   }

@@ -10,6 +10,8 @@
 enum {
   BLOCK_MAX = 128 * 1024, /* of one block (RFC 8878) */
   MIN_MATCH = 3,          /* the shortest match that the format has */
+  /* Between two matches there is at least one byte. */
+  MATCHES_MAX = BLOCK_MAX / (MIN_MATCH + 1) + 1,
   LEVEL = 1,
   SEEN_BITS = 12, /* values remembered: those of some requests */
   WINDOW_LOG = 19,
@@ -87,43 +89,45 @@ static size_t find_value(oa_strided *strided, const uint8_t *in, size_t at,
              : at;
 }
 
-static oa_status put(oa_buf *out, size_t literals, size_t match,
-                     size_t distance) {
+/* Adds to the list, where there is room for a block's matches. */
+static void put(oa_buf *out, size_t literals, size_t match, size_t distance) {
   const ZSTD_Sequence sequence = {.litLength = (unsigned)literals,
                                   .matchLength = (unsigned)match,
                                   .offset = (unsigned)distance};
-  return oa_buf_put(out, &sequence, sizeof sequence);
+  memcpy(out->data + out->len, &sequence, sizeof sequence);
+  out->len += sizeof sequence;
 }
 
 /* Lists the matches in [AT, END) of IN.  *LITERALS is where the last match
  * before ended, and then where the last one in here does. */
-static oa_status list_block(oa_buf *out, const uint8_t *in, size_t at,
-                            size_t end, size_t stride, size_t *literals) {
+static void list_block(oa_buf *out, const uint8_t *in, size_t at, size_t end,
+                       size_t stride, size_t *literals) {
   if (at < stride) {
     at = stride < end ? stride : end;
   }
   while (at < end) {
     const size_t run = equal_run(in + at, in + at - stride, end - at);
     if (run >= MIN_MATCH) {
-      OA_TRY(put(out, at - *literals, run, stride));
+      put(out, at - *literals, run, stride);
       *literals = at + run;
     }
     at += run + 1; /* the byte behind a run does not match */
+    while (at < end && in[at] != in[at - stride]) {
+      at++;
+    }
   }
-  return OA_OK;
 }
 
 /* The same for values of WIDTH bytes that come again whole or not at all. */
-static oa_status list_values(oa_strided *strided, const uint8_t *in, size_t at,
-                             size_t end, size_t width, size_t *literals) {
+static void list_values(oa_strided *strided, const uint8_t *in, size_t at,
+                        size_t end, size_t width, size_t *literals) {
   for (; end - at >= width; at += width) {
     const size_t before = find_value(strided, in, at, width);
     if (before < at) {
-      OA_TRY(put(&strided->sequences, at - *literals, width, at - before));
+      put(&strided->sequences, at - *literals, width, at - before);
       *literals = at + width;
     }
   }
-  return OA_OK;
 }
 
 oa_status oa_strided_deflate(oa_strided *strided, const uint8_t *in, size_t len,
@@ -141,8 +145,12 @@ oa_status oa_strided_deflate(oa_strided *strided, const uint8_t *in, size_t len,
    * (Given with the blocks marked, it codes every distance in full.) */
   for (size_t at = 0; at < len; at += BLOCK_MAX) {
     const size_t end = len - at < BLOCK_MAX ? len : at + BLOCK_MAX;
-    OA_TRY(whole ? list_values(strided, in, at, end, stride, &literals)
-                 : list_block(sequences, in, at, end, stride, &literals));
+    OA_TRY(oa_buf_reserve(sequences, MATCHES_MAX * sizeof(ZSTD_Sequence)));
+    if (whole) {
+      list_values(strided, in, at, end, stride, &literals);
+    } else {
+      list_block(sequences, in, at, end, stride, &literals);
+    }
   }
   OA_TRY(oa_buf_reserve(out, bound));
   const ZSTD_Sequence *list = (const void *)sequences->data;

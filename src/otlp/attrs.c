@@ -4,31 +4,53 @@
 
 void oa_attrs_init(oa_attrs *attrs, oa_table *table) {
   *attrs = (oa_attrs){.table = table, .column = table->columns};
+  oa_attrs_forget(attrs);
 }
 
 void oa_attrs_forget(oa_attrs *attrs) {
   for (size_t i = 0; i < OA_ATTR_GUESSES; i++) {
     attrs->guesses[i].prefix_len = 0;
   }
+  for (size_t i = 0; i < OA_ATTR_RECENT; i++) {
+    attrs->recent[i].len = UINT32_MAX;
+  }
 }
 
 /* --- the fast way: a key that was guessed, a scalar value --- */
 
-/* Mixes the first and last bytes of a string, the length with them: enough to
- * tell the few texts apart that come all the time. */
-OA_INLINE uint64_t mix(const uint8_t *text, size_t len) {
-  uint64_t head = 0;
-  uint64_t tail = 0;
-  if (len >= sizeof head) {
-    memcpy(&head, text, sizeof head);
-    memcpy(&tail, text + len - sizeof tail, sizeof tail);
+/* The first and the last eight bytes of a string, which may overlap; of a
+ * shorter one all of them, and 0. */
+typedef struct ends {
+  uint64_t head;
+  uint64_t tail;
+} ends;
+
+OA_INLINE ends ends_of(const uint8_t *text, size_t len) {
+  ends e = {0};
+  if (len >= sizeof e.head) {
+    memcpy(&e.head, text, sizeof e.head);
+    memcpy(&e.tail, text + len - sizeof e.tail, sizeof e.tail);
   } else {
     for (size_t i = 0; i < len; i++) {
-      head = head << 8 | text[i];
+      e.head = e.head << 8 | text[i];
     }
   }
-  return (head ^ tail << 7 ^ (uint64_t)len << 57) *
+  return e;
+}
+
+/* Enough to tell the few strings apart that come all the time; the place is
+ * in the highest bits. */
+OA_INLINE uint64_t mix(ends e, size_t len) {
+  return (e.head ^ e.tail << 7 ^ (uint64_t)len << 57) *
          UINT64_C(0x9E3779B97F4A7C15);
+}
+
+OA_INLINE bool is_recent(const oa_attrs *attrs, const oa_attr_recent *recent,
+                         ends e, const uint8_t *text, size_t len) {
+  return recent->head == e.head && recent->tail == e.tail &&
+         recent->len == len &&
+         (len <= sizeof e || oa_dict_is(attrs->column[OA_ATTR_STR].dict,
+                                        recent->number, text, len));
 }
 
 /* Finds the oldest text that is pending. */
@@ -44,8 +66,13 @@ static void settle_one(oa_attrs *attrs) {
   }
   memcpy(column->values + (size_t)p->row * sizeof number, &number,
          sizeof number);
-  if ((uint32_t)number < count) {
-    attrs->recent[p->slot] = (uint32_t)number;
+  if ((uint32_t)number < count &&
+      oa_dict_is(column->dict, (uint32_t)number, p->text, p->len)) {
+    const ends e = ends_of(p->text, p->len);
+    *p->recent = (oa_attr_recent){.head = e.head,
+                                  .tail = e.tail,
+                                  .len = (uint32_t)p->len,
+                                  .number = (uint32_t)number};
   }
 }
 
@@ -57,10 +84,10 @@ void oa_attrs_settle(oa_attrs *attrs) {
 
 OA_INLINE void put_str(oa_attrs *attrs, const uint8_t *text, size_t len) {
   oa_column *column = &attrs->column[OA_ATTR_STR];
-  const uint32_t slot = (uint32_t)(mix(text, len) >> 55);
-  const uint32_t recent = attrs->recent[slot];
-  if (oa_dict_is(column->dict, recent, text, len)) {
-    oa_put_u32(attrs->table, column, recent);
+  const ends e = ends_of(text, len);
+  oa_attr_recent *recent = &attrs->recent[mix(e, len) >> 55];
+  if (is_recent(attrs, recent, e, text, len)) {
+    oa_put_u32(attrs->table, column, recent->number);
     return;
   }
   if (attrs->pending_to - attrs->pending_from == OA_ATTR_PENDING) {
@@ -74,7 +101,7 @@ OA_INLINE void put_str(oa_attrs *attrs, const uint8_t *text, size_t len) {
                         .len = len,
                         .hash = hash,
                         .row = attrs->table->length,
-                        .slot = slot};
+                        .recent = recent};
 }
 
 _Static_assert(OA_ATTR_RECENT == 1 << (64 - 55), "put_str() shifts by it");
@@ -98,8 +125,8 @@ OA_INLINE bool whole_varint(const uint8_t *at, const uint8_t *end,
          oa_cursor_done(&cursor);
 }
 
-/* The guess for the KeyValue at CURSOR, by the first and last bytes of its
- * key; NULL when it does not begin with a key as senders write it. */
+/* The two guesses for the KeyValue at CURSOR, by the first and last bytes of
+ * its key; NULL when it does not begin with a key as senders write it. */
 OA_INLINE oa_attr_guess *find_guess(oa_attrs *attrs, oa_cursor cursor) {
   const size_t left = oa_cursor_left(&cursor);
   if (left < 2 || cursor.at[0] != OA_TAG(1, OA_WIRE_BYTES)) {
@@ -109,10 +136,11 @@ OA_INLINE oa_attr_guess *find_guess(oa_attrs *attrs, oa_cursor cursor) {
   if (prefix_len > OA_ATTR_PREFIX || prefix_len > left) {
     return NULL;
   }
-  return &attrs->guesses[mix(cursor.at, prefix_len) >> 57];
+  const ends e = ends_of(cursor.at, prefix_len);
+  return &attrs->guesses[mix(e, prefix_len) >> 58 << 1];
 }
 
-_Static_assert(OA_ATTR_GUESSES == 1 << (64 - 57), "find_guess() shifts by it");
+_Static_assert(OA_ATTR_GUESSES == 2 << (64 - 58), "find_guess() shifts by it");
 
 /* Puts a KeyValue that begins as GUESS says and whose value is one scalar of
  * less than 128 bytes.  False, and nothing put, when it is anything else. */
@@ -227,8 +255,6 @@ static oa_status put_any(oa_otlp_builder *builder, oa_attrs *attrs,
 static void learn(const oa_attrs *attrs, oa_cursor cursor, oa_cursor key,
                   uint32_t number, oa_attr_guess *guess) {
   const size_t len = oa_cursor_left(&key);
-  guess->prefix_len = 0;
-  guess->key = number;
   /* Only the plain form: tag, one byte of length, key, tag of the value.  A
    * key that had to be repaired is looked up, so that it is counted. */
   if (len + 3 > OA_ATTR_PREFIX || oa_cursor_left(&cursor) < len + 3 ||
@@ -237,8 +263,16 @@ static void learn(const oa_attrs *attrs, oa_cursor cursor, oa_cursor key,
       !oa_dict_is(attrs->column[OA_ATTR_KEY].dict, number, key.at, len)) {
     return;
   }
-  memcpy(guess->prefix, cursor.at, len + 3);
-  guess->prefix_len = (uint32_t)len + 3;
+  for (size_t i = 0; i < 2; i++) {
+    if (guess[i].prefix_len == len + 3 &&
+        memcmp(guess[i].prefix, cursor.at, len + 3) == 0) {
+      return; /* the key was known: it is the value that is not plain */
+    }
+  }
+  guess[1] = guess[0];
+  guess[0].key = number;
+  guess[0].prefix_len = (uint32_t)len + 3;
+  memcpy(guess[0].prefix, cursor.at, len + 3);
 }
 
 /* Kept out of line, as its many locals would cost the fast way time. */
@@ -285,7 +319,8 @@ oa_status oa_attrs_put(oa_otlp_builder *builder, oa_attrs *attrs,
   oa_attr_guess *guess = find_guess(attrs, cursor);
 
   OA_TRY(oa_table_reserve(attrs->table));
-  if (guess != NULL && put_guessed(attrs, cursor, guess)) {
+  if (guess != NULL && (put_guessed(attrs, cursor, &guess[0]) ||
+                        put_guessed(attrs, cursor, &guess[1]))) {
     return OA_OK;
   }
   return put_general(builder, attrs, cursor, guess);

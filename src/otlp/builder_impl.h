@@ -35,6 +35,15 @@ typedef struct oa_attr_guess {
   uint8_t prefix[OA_ATTR_PREFIX];
 } oa_attr_guess;
 
+/* A text that came more than once: its ends, which tell nearly all apart, and
+ * its number in the dictionary. */
+typedef struct oa_attr_recent {
+  uint64_t head;
+  uint64_t tail;
+  uint32_t len; /* UINT32_MAX = none */
+  uint32_t number;
+} oa_attr_recent;
+
 /* A text whose number is not known yet: its row stands, with 0 for it.  The
  * search waits until the memory that it looks at has come near, which takes as
  * long as reading some attributes more. */
@@ -43,7 +52,7 @@ typedef struct oa_attr_pending {
   size_t len;
   uint32_t hash;
   uint32_t row;
-  uint32_t slot; /* in `recent` */
+  oa_attr_recent *recent; /* where to keep it when it is not new */
 } oa_attr_pending;
 
 /* An attribute list's items: the child table and its columns. */
@@ -51,7 +60,7 @@ typedef struct oa_attrs {
   oa_table *table;
   oa_column *column; /* of OA_ATTR_KEY */
   oa_attr_guess guesses[OA_ATTR_GUESSES];
-  uint32_t recent[OA_ATTR_RECENT]; /* texts that came more than once */
+  oa_attr_recent recent[OA_ATTR_RECENT];
   oa_attr_pending pending[OA_ATTR_PENDING];
   uint32_t pending_from; /* pending are those in [from, to), modulo the size */
   uint32_t pending_to;
