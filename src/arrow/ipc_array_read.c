@@ -173,7 +173,7 @@ static uint64_t bits_size(int64_t bits) {
 
 static oa_status next_validity(oa_ipc_walk *walk, const oa_field *field,
                                oa_array *out) {
-  bytes b;
+  bytes b = {0};
   OA_TRY(next_buffer(walk, field, &b));
   if (out->length == 0 || (b.len == 0 && out->null_count == 0)) {
     return OA_OK;

@@ -66,8 +66,7 @@ static oa_status read_pair(const schema_reader *s, const oa_flat_vector *vector,
   }
   /* Some writers keep binary values there; a C string cannot, and nothing
    * here asks for them. */
-  *kept = is_plain(key, key_len) &&
-          is_plain(value, value_len);
+  *kept = is_plain(key, key_len) && is_plain(value, value_len);
   if (!*kept) {
     return OA_OK;
   }

@@ -7,6 +7,10 @@
 /* Offsets and dictionary indices are 32 bits wide. */
 enum { FIRST_ROWS = 64, MAX_ROWS = INT32_MAX / 2 };
 
+/* Rows are copied when a table grows, and room that is not used costs nothing:
+ * so it grows in few and large steps. */
+enum { GROWTH = 4 };
+
 /* --- make --- */
 
 static bool is_variable(const oa_field *field) {
@@ -71,11 +75,10 @@ oa_status oa_table_init(oa_table *table, const oa_field *fields, size_t count,
 
 /* --- grow --- */
 
-/* A zeroed block of SIZE bytes that begins with the USED bytes of BLOCK, which
- * has OLD.  NULL and a failed table when there is no memory, and then BLOCK is
- * as it was.  Zeroed pages fresh from the system are not even touched. */
-static void *resize(oa_table *table, void *block, size_t used, size_t old,
-                    size_t size) {
+/* A zeroed block of SIZE bytes that begins with the USED bytes of BLOCK.  NULL
+ * and a failed table when there is no memory, and then BLOCK is as it was.
+ * Zeroed pages fresh from the system are not even touched. */
+static void *resize(oa_table *table, void *block, size_t used, size_t size) {
   void *bigger = oa_calloc(1, size);
   if (bigger == NULL) {
     table->tree->failed = true;
@@ -85,7 +88,6 @@ static void *resize(oa_table *table, void *block, size_t used, size_t old,
     memcpy(bigger, block, used);
   }
   oa_free(block);
-  table->tree->memory += size - old;
   return bigger;
 }
 
@@ -99,29 +101,28 @@ static size_t offsets_size(uint32_t rows) {
 
 /* Gives COLUMN's buffers, those that it has, room for ROWS rows. */
 static bool resize_column(oa_table *table, oa_column *column, uint32_t rows) {
-  const uint32_t old = table->capacity;
   const uint32_t used = column->filled;
 
   if (column->validity != NULL) {
-    uint8_t *validity = resize(table, column->validity, bits_size(used),
-                               bits_size(old), bits_size(rows));
+    uint8_t *validity =
+        resize(table, column->validity, bits_size(used), bits_size(rows));
     if (validity == NULL) {
       return false;
     }
     column->validity = validity;
   }
   if (column->offsets != NULL) {
-    int32_t *offsets = resize(table, column->offsets, offsets_size(used),
-                              offsets_size(old), offsets_size(rows));
+    int32_t *offsets =
+        resize(table, column->offsets, offsets_size(used), offsets_size(rows));
     if (offsets == NULL) {
       return false;
     }
     column->offsets = offsets;
     column->values = (uint8_t *)offsets;
   } else if (column->values != NULL) {
-    uint8_t *values = resize(
-        table, column->values, values_size(column->field, used),
-        values_size(column->field, old), values_size(column->field, rows));
+    uint8_t *values =
+        resize(table, column->values, values_size(column->field, used),
+               values_size(column->field, rows));
     if (values == NULL) {
       return false;
     }
@@ -133,7 +134,7 @@ static bool resize_column(oa_table *table, oa_column *column, uint32_t rows) {
 
 oa_status oa_table_grow(oa_table *table) {
   const uint32_t rows =
-      table->capacity == 0 ? FIRST_ROWS : table->capacity + table->capacity / 2;
+      table->capacity == 0 ? FIRST_ROWS : table->capacity * GROWTH;
   if (rows > MAX_ROWS) {
     table->tree->failed = true;
     return OA_ERR_LIMIT;
@@ -149,23 +150,31 @@ oa_status oa_table_grow(oa_table *table) {
 
 /* First value of a column: its buffers, for as many rows as the table has. */
 static bool materialize(oa_table *table, oa_column *column) {
+  const oa_field *field = column->field;
   if (has_offsets(column->field)) {
-    column->offsets = resize(table, NULL, 0, 0, offsets_size(table->capacity));
+    column->offsets = resize(table, NULL, 0, offsets_size(table->capacity));
     /* Not NULL says that the buffers are there; nothing reads through it. */
     column->values = (uint8_t *)column->offsets;
     column->dirty = UINT32_MAX; /* offsets of passed rows must be written */
   } else {
     column->values =
-        resize(table, NULL, 0, 0, values_size(column->field, table->capacity));
+        resize(table, NULL, 0, values_size(column->field, table->capacity));
   }
-  return column->values != NULL;
+  if (column->values == NULL) {
+    return false;
+  }
+  const bool bits = field->type == OA_TYPE_BOOL;
+  table->row_bits += has_offsets(field) ? 32
+                     : bits             ? 1
+                                        : (uint32_t)values_size(field, 1) * 8;
+  return true;
 }
 
 /* Rows so far all hold values; from now on bits say which do. */
 static bool start_gaps(oa_table *table, oa_column *column) {
   const uint32_t rows = column->filled;
   if (column->validity == NULL) {
-    column->validity = resize(table, NULL, 0, 0, bits_size(table->capacity));
+    column->validity = resize(table, NULL, 0, bits_size(table->capacity));
   }
   if (column->validity == NULL) {
     return false;
@@ -246,7 +255,7 @@ void oa_put_bytes(oa_table *table, oa_column *column, const uint8_t *bytes,
     table->tree->failed = true;
     return;
   }
-  table->tree->memory += column->bytes.cap - cap;
+  table->tree->text += column->bytes.cap - cap;
   if (oa_column_begin(table, column, row)) {
     if (len > 0) {
       memcpy(column->bytes.data + column->bytes.len, bytes, len);
@@ -370,7 +379,7 @@ void oa_fill_u64(oa_table *table, oa_column *column, uint32_t from,
 static uint32_t count_bits(const uint8_t *bits, uint32_t rows) {
   uint32_t count = 0;
   for (uint32_t i = 0; i < rows; i++) {
-    count += (bits[i >> 3] >> (i & 7)) & 1U;
+    count += ((uint32_t)bits[i >> 3] >> (i & 7)) & 1U;
   }
   return count;
 }
@@ -515,20 +524,6 @@ const oa_array *oa_table_finish(oa_table *table) {
   return table->arrays;
 }
 
-size_t oa_table_dictionary_memory(const oa_table *table) {
-  size_t memory = 0;
-  for (size_t i = 0; i < table->column_count; i++) {
-    const oa_column *column = &table->columns[i];
-    if (column->dict != NULL) {
-      memory += oa_dict_memory(column->dict);
-    }
-    if (column->child != NULL) {
-      memory += oa_table_dictionary_memory(column->child);
-    }
-  }
-  return memory;
-}
-
 static void release_column(oa_column *column) {
   if (!has_offsets(column->field)) {
     oa_free(column->values);
@@ -554,7 +549,8 @@ void oa_table_release(oa_table *table) {
     release_column(&table->columns[i]);
   }
   table->capacity = 0;
-  table->tree->memory = 0;
+  table->row_bits = 0;
+  table->tree->text = 0;
 }
 
 void oa_table_free(oa_table *table) {

@@ -47,7 +47,7 @@ typedef struct oa_column {
 
 /* What all tables of one tree share. */
 typedef struct oa_table_tree {
-  size_t memory;     /* heap bytes held, dictionaries left out */
+  size_t text;       /* heap bytes of utf8 and binary values */
   bool failed;       /* no memory, or offsets past 32 bits */
   uint8_t sink[64];  /* where values go after a failure */
   uint64_t repaired; /* strings that were not UTF-8, since it was zeroed */
@@ -59,6 +59,7 @@ struct oa_table {
   size_t column_count;
   uint32_t length;   /* whole rows */
   uint32_t capacity; /* rows that the columns have room for */
+  uint32_t row_bits; /* of memory that a row takes in columns with values */
   oa_table_tree *tree;
   oa_array *arrays; /* the finished columns */
   oa_array item;    /* of a list of structs: the struct itself */
@@ -82,8 +83,12 @@ void oa_table_truncate(oa_table *table, uint32_t length);
 /* Makes the finished columns; they point into the table. */
 const oa_array *oa_table_finish(oa_table *table);
 
-/* Bytes of the dictionaries of this table and its children. */
-size_t oa_table_dictionary_memory(const oa_table *table);
+/* Bytes of memory that the table's own rows take, without texts,
+ * dictionaries and child tables.  Room for rows to come does not count: the
+ * system gives memory when it is first written to. */
+OA_INLINE size_t oa_table_used(const oa_table *table) {
+  return (size_t)table->length * table->row_bits / 8;
+}
 
 oa_status oa_table_grow(oa_table *table);
 

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tool.h"
+#include "cli/tool.h"
 
 static const char help_text[] =
     "usage: otlp-arrow convert FILE|DIR --to FORMAT [OPTIONS]\n"

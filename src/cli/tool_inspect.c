@@ -3,7 +3,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "tool.h"
+#include "cli/tool.h"
 
 static const char help_text[] =
     "usage: otlp-arrow inspect [--json] FILE|DIR ...\n"

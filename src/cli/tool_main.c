@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "tool.h"
+#include "cli/tool.h"
 
 static const char help_text[] =
     "otlp-arrow - look into the files that otlp-arrow-service writes\n"

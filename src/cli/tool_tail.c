@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "tool.h"
+#include "cli/tool.h"
 
 static const char help_text[] =
     "usage: otlp-arrow tail [OPTIONS] DIR\n"

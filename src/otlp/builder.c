@@ -116,7 +116,10 @@ int64_t oa_otlp_builder_rows(const oa_otlp_builder *builder) {
 }
 
 size_t oa_otlp_builder_memory(const oa_otlp_builder *builder) {
-  size_t memory = builder->tree.memory;
+  size_t memory = builder->tree.text;
+  for (size_t i = 0; i < builder->table_count; i++) {
+    memory += oa_table_used(builder->tables[i]);
+  }
   for (size_t i = 0; i < builder->dict_count; i++) {
     memory += oa_dict_memory(builder->dicts[i]);
   }
@@ -169,19 +172,33 @@ void oa_otlp_builder_reset(oa_otlp_builder *builder, size_t keep) {
   oa_buf_free(&builder->tree.scratch);
 }
 
-oa_status oa_builder_reject(oa_otlp_builder *builder, const char *format, ...) {
+/* Writes where in the request we are, such as
+ * "resource_logs[0].scope_logs[1].log_records[7]". */
+static void put_path(const oa_otlp_builder *builder, char *out, size_t size) {
   static const char *const names[OA_SIGNAL_COUNT][3] = {
       [OA_TRACES] = {"resource_spans", "scope_spans", "spans"},
       [OA_METRICS] = {"resource_metrics", "scope_metrics", "metrics"},
       [OA_LOGS] = {"resource_logs", "scope_logs", "log_records"},
   };
+  size_t used = 0;
+  for (unsigned i = 0; i < builder->levels; i++) {
+    const char *name =
+        i < OA_LEVEL_RECORD ? names[builder->signal][i] : builder->point_list;
+    const int len = snprintf(out + used, size - used, "%s%s[%u]",
+                             i == 0 ? "" : ".", name, builder->index[i]);
+    used += (size_t)len;
+    assert(used < size);
+  }
+}
+
+oa_status oa_builder_reject(oa_otlp_builder *builder, const char *format, ...) {
+  enum { PATH_SIZE = 136 }; /* indices of 32 bits all the way take less */
   char *reason = builder->result->reason;
+  const size_t size = sizeof builder->result->reason;
   if (reason[0] == '\0') {
-    const size_t size = sizeof builder->result->reason;
-    const char *const *name = names[builder->signal];
-    const int used = snprintf(reason, size, "%s[%u].%s[%u].%s[%u]: ", name[0],
-                              builder->index[0], name[1], builder->index[1],
-                              name[2], builder->index[2]);
+    char path[PATH_SIZE];
+    put_path(builder, path, sizeof path);
+    const int used = snprintf(reason, size, "%s: ", path);
     va_list args;
     va_start(args, format);
     vsnprintf(reason + used, size - (size_t)used, format, args);

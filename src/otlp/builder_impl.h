@@ -78,6 +78,14 @@ typedef struct oa_owners {
   size_t capacity;
 } oa_owners;
 
+/* How far a path into a request goes. */
+enum {
+  OA_LEVEL_RESOURCE = 1,
+  OA_LEVEL_SCOPE,
+  OA_LEVEL_RECORD,
+  OA_LEVEL_POINT,
+};
+
 /* Where all tables and dictionaries stood. */
 typedef struct oa_builder_mark {
   uint32_t lengths[OA_BUILDER_MAX_TABLES];
@@ -110,7 +118,9 @@ struct oa_otlp_builder {
 
   /* The request that is being decoded. */
   oa_otlp_result *result;
-  uint32_t index[3]; /* of resource, scope and record in it */
+  uint32_t index[4];      /* of resource, scope, record and data point in it */
+  unsigned levels;        /* of index, that lead to what is read now */
+  const char *point_list; /* "sum.data_points" and the like */
 };
 
 static inline oa_column *oa_builder_column(oa_otlp_builder *builder,
@@ -135,8 +145,8 @@ static inline void oa_builder_lengths(const oa_otlp_builder *builder,
   }
 }
 
-/* Notes why ITEMS records are left out (the first reason is kept, with the
- * path of the record in front) and returns OA_RECORD_REJECTED. */
+/* Notes why records are left out (the first reason is kept, with the path of
+ * what is read now in front) and returns OA_RECORD_REJECTED. */
 oa_status oa_builder_reject(oa_otlp_builder *builder, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "otlp/message.h"
 #include "otlp/otlp.h"
+#include "otlp/value.h"
 #include "wire/emit.h"
 
 enum {
@@ -204,8 +205,7 @@ static oa_status copy_field(walk *w, const oa_message_field *field,
   }
   if (status == OA_OK && seen > 0) {
     if (field->kind == OA_KIND_MESSAGE) {
-      status = put_message(
-          w, field, seen > 1 ? oa_cursor_over(joined.data, joined.len) : last);
+      status = put_message(w, field, seen > 1 ? oa_buf_cursor(&joined) : last);
     } else if (field->kind == OA_KIND_STRING || field->kind == OA_KIND_BYTES) {
       if (field->oneof || !oa_cursor_done(&last)) {
         status = put_string(w, field, last);

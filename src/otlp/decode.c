@@ -4,6 +4,7 @@
  * (opentelemetry-proto, collector/ and trace|metrics|logs v1). */
 #include "otlp/builder_impl.h"
 #include "otlp/message.h"
+#include "otlp/value.h"
 
 typedef oa_status (*decode_record)(oa_otlp_builder *, oa_cursor);
 
@@ -29,7 +30,7 @@ static oa_status add_piece(owner *o, oa_cursor *cursor) {
   }
   if (o->pieces > 0) {
     OA_TRY(oa_buf_put(&o->joined, piece.at, oa_cursor_left(&piece)));
-    o->bytes = oa_cursor_over(o->joined.data, o->joined.len);
+    o->bytes = oa_buf_cursor(&o->joined);
   } else {
     o->bytes = piece;
   }
@@ -59,6 +60,7 @@ static oa_status decode_scope_x(oa_otlp_builder *builder, oa_cursor cursor,
 
   oa_builder_lengths(builder, lengths);
   builder->index[2] = 0;
+  builder->levels = OA_LEVEL_RECORD;
   while (status == OA_OK && !oa_cursor_done(&cursor)) {
     uint32_t tag;
     oa_cursor bytes;
@@ -80,6 +82,7 @@ static oa_status decode_scope_x(oa_otlp_builder *builder, oa_cursor cursor,
       status = oa_cursor_skip(&cursor, tag);
     }
   }
+  builder->levels = OA_LEVEL_SCOPE;
   if (status == OA_OK && builder->root.length > lengths[0]) {
     status = oa_builder_fill_scope(builder, lengths[0], scope.bytes,
                                    scope.pieces > 0, url);
@@ -119,6 +122,7 @@ static oa_status decode_resource_x(oa_otlp_builder *builder, oa_cursor cursor,
       status = oa_cursor_skip(&cursor, tag);
     }
   }
+  builder->levels = OA_LEVEL_RESOURCE;
   if (status == OA_OK && builder->root.length > lengths[0]) {
     status = oa_builder_fill_resource(builder, lengths[0], resource.bytes,
                                       resource.pieces > 0, url);
@@ -175,8 +179,9 @@ oa_status oa_otlp_decode(oa_otlp_builder *builder, const uint8_t *bytes,
   builder->tree.repaired = 0;
   oa_builder_reserve_ords(builder, len);
 
-  oa_status status = decode_request(builder, oa_cursor_over(bytes, len),
-                                    records[builder->signal]);
+  const oa_cursor cursor =
+      len > 0 ? oa_cursor_over(bytes, len) : (oa_cursor){0};
+  oa_status status = decode_request(builder, cursor, records[builder->signal]);
   oa_builder_settle(builder);
   builder->resource_ord++; /* the number between requests */
   builder->result = NULL;

@@ -24,7 +24,7 @@ static oa_status add_body(record *r, oa_cursor piece) {
   r->body = piece;
   if (r->body_pieces > 1) {
     OA_TRY(oa_buf_put(&r->joined, piece.at, oa_cursor_left(&piece)));
-    r->body = oa_cursor_over(r->joined.data, r->joined.len);
+    r->body = oa_buf_cursor(&r->joined);
   }
   return OA_OK;
 }

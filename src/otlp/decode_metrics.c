@@ -69,6 +69,22 @@ static oa_status read_metric(metric *m, oa_cursor cursor) {
   return OA_OK;
 }
 
+/* The path from a metric to its points. */
+static const char *point_list(uint32_t data_tag) {
+  switch (data_tag) {
+    case TAG_SUM:
+      return "sum.data_points";
+    case TAG_HISTOGRAM:
+      return "histogram.data_points";
+    case TAG_EXP_HISTOGRAM:
+      return "exponential_histogram.data_points";
+    case TAG_SUMMARY:
+      return "summary.data_points";
+    default:
+      return "gauge.data_points";
+  }
+}
+
 static uint8_t metric_type(uint32_t data_tag) {
   switch (data_tag) {
     case TAG_GAUGE:
@@ -113,6 +129,7 @@ static oa_status decode_point(oa_otlp_builder *b, metric *m, oa_cursor cursor) {
 
   oa_builder_lengths(b, lengths);
   OA_TRY(oa_table_reserve(&b->root));
+  b->levels = OA_LEVEL_POINT;
   switch (m->type) {
     case OA_METRIC_HISTOGRAM:
       status = oa_decode_histogram_point(b, cursor);
@@ -127,6 +144,7 @@ static oa_status decode_point(oa_otlp_builder *b, metric *m, oa_cursor cursor) {
       status = oa_decode_number_point(b, cursor);
       break;
   }
+  b->levels = OA_LEVEL_RECORD;
   if (status == OA_OK) {
     status = put_metadata(b, m);
   }
@@ -152,6 +170,7 @@ static oa_status decode_data(oa_otlp_builder *b, metric *m, oa_cursor cursor) {
       case OA_TAG(1, OA_WIRE_BYTES):
         OA_TRY(oa_cursor_bytes(&cursor, &point));
         OA_TRY(decode_point(b, m, point));
+        b->index[OA_LEVEL_RECORD]++;
         break;
       case OA_TAG(2, OA_WIRE_VARINT):
         OA_TRY(oa_cursor_varint(&cursor, &m->temporality));
@@ -236,6 +255,8 @@ oa_status oa_decode_metric(oa_otlp_builder *b, oa_cursor cursor) {
 
   OA_TRY(read_metric(&m, cursor));
   m.type = metric_type(m.data_tag);
+  b->point_list = point_list(m.data_tag);
+  b->index[OA_LEVEL_RECORD] = 0;
   OA_TRY(decode_pieces(b, &m));
   if (b->root.length == from && b->result->rejected == rejected) {
     OA_TRY(put_empty_metric(b, &m));

@@ -47,7 +47,7 @@ oa_status oa_otlp_decode(oa_otlp_builder *builder, const uint8_t *bytes,
 
 int64_t oa_otlp_builder_rows(const oa_otlp_builder *builder);
 
-/* Bytes of heap memory that the columns hold. */
+/* Bytes of memory that the rows and their dictionaries take. */
 size_t oa_otlp_builder_memory(const oa_otlp_builder *builder);
 
 /* The columns as they are now; they point into BUILDER and live until the

@@ -161,7 +161,7 @@ static oa_status look_up(oa_otlp_builder *builder, bool resource, oa_cursor raw,
         resource ? "resource" : "scope", OA_OTLP_MAX_DEPTH);
   }
   OA_TRY(status);
-  const oa_cursor bytes = oa_cursor_over(canonical->data, canonical->len);
+  const oa_cursor bytes = oa_buf_cursor(canonical);
   OA_TRY(resource ? read_resource(builder, bytes, &owner)
                   : read_scope(builder, bytes, &owner));
   OA_TRY(reserve(owners));

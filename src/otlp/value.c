@@ -229,7 +229,7 @@ oa_status oa_key_value_read(oa_cursor cursor, oa_cursor *key, oa_cursor *value,
     }
   }
   if (values > 1) {
-    *value = oa_cursor_over(joined->data, joined->len);
+    *value = oa_buf_cursor(joined);
   }
   return OA_OK;
 }

@@ -11,6 +11,12 @@
 #include "base/buf.h"
 #include "wire/cursor.h"
 
+/* What BUF holds.  An empty one may have no memory, and a pointer to none may
+ * not be added to. */
+static inline oa_cursor oa_buf_cursor(const oa_buf *buf) {
+  return buf->len > 0 ? oa_cursor_over(buf->data, buf->len) : (oa_cursor){0};
+}
+
 /* Tags of the AnyValue oneof. */
 enum {
   OA_ANY_STRING = OA_TAG(1, OA_WIRE_BYTES),

@@ -14,9 +14,9 @@
 enum { MAX_VALUE = 64 * 1024, MAX_REFERENCE = 4096, CHUNK = 4096 };
 
 static oa_status refuse_file(const char *path, int number, oa_error *error) {
-  char shown[OA_SHOWN_SIZE];
+  char shown[OA_SHOWN_PATH_SIZE];
   char why[80];
-  oa_config_show(path, strlen(path), shown);
+  oa_config_show_path(path, shown);
   if (strerror_r(number, why, sizeof why) != 0) {
     why[0] = '\0';
   }
@@ -44,8 +44,8 @@ static oa_status read_all(int fd, const char *path, size_t max, oa_buf *out,
     }
     out->len += (size_t)n;
     if (out->len - start > max) {
-      char shown[OA_SHOWN_SIZE];
-      oa_config_show(path, strlen(path), shown);
+      char shown[OA_SHOWN_PATH_SIZE];
+      oa_config_show_path(path, shown);
       return oa_error_set(error, OA_ERR_LIMIT,
                           "%s: is larger than %zu bytes, which is too much",
                           shown, max);

@@ -36,20 +36,45 @@ static const unit size_units[] = {
 };
 enum { SIZE_UNITS = 8, PRINTED_SIZE_UNITS = 3 };
 
-void oa_config_show(const char *text, size_t len, char out[OA_SHOWN_SIZE]) {
-  size_t shown = len < OA_SHOWN_SIZE - 4 ? len : OA_SHOWN_SIZE - 4;
-  /* Not through the middle of a character. */
-  while (shown > 0 && shown < len &&
-         ((unsigned char)text[shown] & 0xC0) == 0x80) {
-    shown--;
-  }
-  const bool valid = oa_utf8_valid((const uint8_t *)text, shown);
-  for (size_t i = 0; i < shown; i++) {
+static bool inside_character(char c) {
+  return ((unsigned char)c & 0xC0) == 0x80;
+}
+
+/* Copies LEN bytes, of which those that do not show become question marks. */
+static void put_shown(const char *text, size_t len, char *out) {
+  const bool valid = oa_utf8_valid((const uint8_t *)text, len);
+  for (size_t i = 0; i < len; i++) {
     const unsigned char c = (unsigned char)text[i];
     const bool plain = c >= 0x20 && c != 0x7F && (c < 0x80 || valid);
     out[i] = plain ? text[i] : '?';
   }
+}
+
+void oa_config_show(const char *text, size_t len, char out[OA_SHOWN_SIZE]) {
+  size_t shown = len < OA_SHOWN_SIZE - 4 ? len : OA_SHOWN_SIZE - 4;
+  /* Not through the middle of a character. */
+  while (shown > 0 && shown < len && inside_character(text[shown])) {
+    shown--;
+  }
+  put_shown(text, shown, out);
   snprintf(out + shown, OA_SHOWN_SIZE - shown, "%s", shown < len ? "..." : "");
+}
+
+void oa_config_show_path(const char *path, char out[OA_SHOWN_PATH_SIZE]) {
+  enum { LONGEST = OA_SHOWN_PATH_SIZE - 4 };
+  const size_t len = strlen(path);
+  const char *from = len > LONGEST ? path + len - LONGEST : path;
+  size_t used = 0;
+  if (from != path) {
+    while (inside_character(*from)) {
+      from++;
+    }
+    memcpy(out, "...", 3);
+    used = 3;
+  }
+  const size_t left = len - (size_t)(from - path);
+  put_shown(from, left, out + used);
+  out[used + left] = '\0';
 }
 
 bool oa_config_kind_is_text(oa_config_kind kind) {

@@ -39,4 +39,10 @@ enum { OA_SHOWN_SIZE = 72 };
  * control characters or broken UTF-8. */
 void oa_config_show(const char *text, size_t len, char out[OA_SHOWN_SIZE]);
 
+enum { OA_SHOWN_PATH_SIZE = 152 };
+
+/* The same for a path: of a long one the end is shown, where the name of the
+ * file stands. */
+void oa_config_show_path(const char *path, char out[OA_SHOWN_PATH_SIZE]);
+
 #endif

@@ -37,10 +37,11 @@ int oa_receive_route(void *context, const char *path, size_t len) {
 void oa_receive_answer(oa_grpc_call *call, const oa_otlp_result *result) {
   oa_grpc_reply_data reply = {.code = OA_GRPC_OK};
   oa_emit emit = {0};
-  if (result->rejected > 0) {
+  /* A metric without points counts no items, but its loss has a reason. */
+  if (result->rejected > 0 || result->reason[0] != '\0') {
     /* Export*ServiceResponse.partial_success {rejected_*, error_message} */
     const oa_emit_nest partial = oa_emit_open(&emit, 1, 1);
-    oa_emit_varint(&emit, 1, result->rejected);
+    oa_emit_varint_set(&emit, 1, result->rejected);
     oa_emit_bytes(&emit, 2, (const uint8_t *)result->reason,
                   strlen(result->reason));
     oa_emit_close(&emit, partial);

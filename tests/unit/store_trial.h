@@ -173,6 +173,12 @@ typedef struct trial_batch {
   oa_array columns[3];
 } trial_batch;
 
+/* The dictionary of a batch: two batches in a row have the same one, which is
+ * then not written again, and the next two another. */
+static inline const char *kinds_of(int64_t first) {
+  return first / 20 % 2 == 0 ? "blueblack" : "pinkwhite";
+}
+
 static inline const oa_array *make_batch(trial_batch *batch, int64_t first) {
   static const int32_t kinds[TRIAL_ROWS] = {0, 1, 0, 1, 1};
   static const int32_t kind_offsets[] = {0, 4, 9};
@@ -183,7 +189,7 @@ static inline const oa_array *make_batch(trial_batch *batch, int64_t first) {
   }
   batch->dictionary = (oa_array){.length = 2,
                                  .offsets = kind_offsets,
-                                 .values = "blueblack",
+                                 .values = kinds_of(first),
                                  .values_size = 9};
   batch->columns[0] = (oa_array){.length = TRIAL_ROWS,
                                  .values = batch->ids,
@@ -416,6 +422,10 @@ static inline void read_rows(const char *path, trial_rows *out) {
       int64_t rows;
       const oa_array *columns = oa_ipc_reader_columns(reader, &rows);
       assert_int_equal(rows, TRIAL_ROWS);
+      const oa_array *kinds = columns[1].dictionary;
+      assert_int_equal(kinds->length, 2);
+      assert_memory_equal(kinds->values,
+                          kinds_of(((const int64_t *)columns[0].values)[0]), 9);
       assert_true(out->count + TRIAL_ROWS <= TRIAL_MAX_IDS);
       memcpy(out->ids + out->count, columns[0].values,
              (size_t)rows * sizeof(int64_t));

@@ -131,7 +131,9 @@ static void ask(const world *w, const char *method, const char *path,
 }
 
 static int code_of(const char *answer) {
-  return strncmp(answer, "HTTP/1.1 ", 9) == 0 ? atoi(answer + 9) : 0;
+  return strncmp(answer, "HTTP/1.1 ", 9) == 0
+             ? (int)strtol(answer + 9, NULL, 10)
+             : 0;
 }
 
 static const char *body_of(const char *answer) {

@@ -136,6 +136,44 @@ static void bad_values_are_refused_with_what_is_allowed(void **state) {
   oa_free(after);
 }
 
+static void of_a_long_path_the_end_is_shown(void **state) {
+  (void)state;
+  char path[400];
+  char shown[OA_SHOWN_PATH_SIZE];
+  oa_config_show_path("etc/plain.yaml", shown);
+  assert_string_equal(shown, "etc/plain.yaml");
+  oa_config_show_path("", shown);
+  assert_string_equal(shown, "");
+  oa_config_show_path("a\nb\x1b\xff.yaml", shown);
+  assert_string_equal(shown, "a?b??.yaml");
+
+  const char *end = "/rest/of/path.yaml";
+  for (size_t len = 100; len + strlen(end) < sizeof path; len++) {
+    memset(path, 'd', len);
+    memcpy(path + len, end, strlen(end) + 1);
+    oa_config_show_path(path, shown);
+    assert_true(strlen(shown) < OA_SHOWN_PATH_SIZE);
+    assert_string_equal(shown + strlen(shown) - strlen(end), end);
+    if (strlen(path) <= OA_SHOWN_PATH_SIZE - 4) {
+      assert_string_equal(shown, path);
+    } else {
+      assert_memory_equal(shown, "...d", 4);
+    }
+  }
+
+  /* Cut between characters, wherever they stand: nothing becomes a "?". */
+  for (size_t shift = 0; shift < 3; shift++) {
+    memset(path, 'x', shift);
+    for (size_t i = 0; i < 90; i++) {
+      memcpy(path + shift + 3 * i, "\xe2\x82\xac", 3);
+    }
+    path[shift + 270] = '\0';
+    oa_config_show_path(path, shown);
+    assert_memory_equal(shown, "...\xe2\x82\xac", 6);
+    assert_null(strchr(shown, '?'));
+  }
+}
+
 static void a_secret_is_never_shown(void **state) {
   static const char path[] = "forwarding.authentication.credentials.password";
   oa_error error = {0};
@@ -154,6 +192,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       WITH(durations_and_sizes_are_read_exactly),
       WITH(bad_values_are_refused_with_what_is_allowed),
+      WITH(of_a_long_path_the_end_is_shown),
       WITH(a_secret_is_never_shown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

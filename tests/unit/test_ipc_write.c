@@ -194,20 +194,98 @@ static void random_ids_are_stored_as_they_are(void **state) {
     assert_int_equal(oa_ipc_write_batch(writer, batch, 10000, &pieces), OA_OK);
     assert_true(points_at(&pieces, batch[0].values, 160000));
     assert_true(pieces.size < 160000 + 80000 + 2000);
-    /* The same id eight times in a row does shrink, and is compressed. */
+    oa_ipc_writer_free(writer);
+    oa_arena_free(&s.arena);
+  }
+}
+
+/* What the first batches were like is not what all will be like. */
+static void ids_that_begin_to_repeat_are_compressed_in_the_end(void **state) {
+  (void)state;
+  for (size_t c = 1; c < 3; c++) {
+    sampler s = sample_open(4);
+    const oa_array *batch = sample_columns(&s, &wide, 10000, SAMPLE_FULL);
+    oa_ipc_writer *writer = open_writer(&wide, codecs[c]);
+    oa_ipc_pieces pieces;
+    assert_int_equal(oa_ipc_write_batch(writer, batch, 10000, &pieces), OA_OK);
+    assert_true(points_at(&pieces, batch[0].values, 160000));
+    /* The same id eight times in a row. */
     uint8_t *ids = sample_take(&s, 160000);
     for (size_t i = 0; i < 10000; i++) {
       memcpy(ids + 16 * i, (const uint8_t *)batch[0].values + (i / 8) * 16, 16);
     }
     oa_array repeated[2] = {batch[0], batch[1]};
     repeated[0].values = ids;
-    assert_int_equal(oa_ipc_write_batch(writer, repeated, 10000, &pieces),
-                     OA_OK);
+    for (int i = 0; i < 16; i++) {
+      assert_int_equal(oa_ipc_write_batch(writer, repeated, 10000, &pieces),
+                       OA_OK);
+    }
     assert_false(points_at(&pieces, ids, 160000));
     assert_true(pieces.size < 50000 + 80000 + 2000);
     oa_ipc_writer_free(writer);
     oa_arena_free(&s.arena);
   }
+}
+
+enum { BLOCK = 4096, BLOCK_BATCHES = 3 };
+
+static void batches_end_where_blocks_end(void **state) {
+  (void)state;
+  static const int64_t counts[] = {0, 1, 5, 300, 4000};
+  for (size_t c = 0; c < 3; c++) {
+    for (size_t n = 0; n < sizeof counts / sizeof counts[0]; n++) {
+      sampler s = sample_open(n);
+      const oa_array *batches[BLOCK_BATCHES];
+      oa_ipc_writer *writer = open_writer(&sample_schema, codecs[c]);
+      oa_ipc_pieces pieces;
+      oa_buf stream = {0};
+      oa_ipc_writer_set_block(writer, BLOCK);
+      assert_int_equal(oa_ipc_write_schema(writer, &pieces), OA_OK);
+      sample_append(&stream, &pieces);
+      for (size_t i = 0; i < BLOCK_BATCHES; i++) {
+        /* The second is the first again: its dictionaries are left out. */
+        batches[i] = i == 1 ? batches[0]
+                            : sample_columns(&s, &sample_schema, counts[n],
+                                             SAMPLE_MIXED);
+        const size_t before = stream.len;
+        assert_int_equal(
+            oa_ipc_write_batch(writer, batches[i], counts[n], &pieces), OA_OK);
+        sample_append(&stream, &pieces);
+        assert_int_equal(stream.len % BLOCK, 0);
+        assert_int_equal(stream.len - before, pieces.size);
+        oa_ipc_writer_commit(writer);
+      }
+      check_places(stream.data, stream.len);
+      oa_ipc_write_end(&pieces);
+      sample_append(&stream, &pieces);
+      expect_batches(&sample_schema, &stream, batches, BLOCK_BATCHES);
+      oa_ipc_writer_free(writer);
+      oa_buf_free(&stream);
+      oa_arena_free(&s.arena);
+    }
+  }
+}
+
+static void padding_needs_no_more_than_a_block(void **state) {
+  (void)state;
+  sampler s = sample_open(3);
+  oa_ipc_writer *plain = open_writer(&wide, OA_CODEC_NONE);
+  oa_ipc_writer *padded = open_writer(&wide, OA_CODEC_NONE);
+  oa_ipc_pieces pieces;
+  oa_ipc_writer_set_block(padded, BLOCK);
+  assert_int_equal(oa_ipc_write_schema(plain, &pieces), OA_OK);
+  assert_int_equal(oa_ipc_write_schema(padded, &pieces), OA_OK);
+  const uint64_t schema = pieces.size;
+  for (int64_t rows = 0; rows < 700; rows++) {
+    const oa_array *batch = sample_columns(&s, &wide, rows, SAMPLE_FULL);
+    assert_int_equal(oa_ipc_write_batch(plain, batch, rows, &pieces), OA_OK);
+    const uint64_t bare = schema + pieces.size;
+    assert_int_equal(oa_ipc_write_batch(padded, batch, rows, &pieces), OA_OK);
+    assert_int_equal(schema + pieces.size, (bare + BLOCK - 1) / BLOCK * BLOCK);
+  }
+  oa_ipc_writer_free(plain);
+  oa_ipc_writer_free(padded);
+  oa_arena_free(&s.arena);
 }
 
 static void columns_that_nobody_filled_cost_nothing(void **state) {
@@ -396,6 +474,9 @@ int main(void) {
       cmocka_unit_test(buffers_start_at_multiples_of_64),
       cmocka_unit_test(uncompressed_columns_are_not_copied),
       cmocka_unit_test(random_ids_are_stored_as_they_are),
+      cmocka_unit_test(ids_that_begin_to_repeat_are_compressed_in_the_end),
+      cmocka_unit_test(batches_end_where_blocks_end),
+      cmocka_unit_test(padding_needs_no_more_than_a_block),
       cmocka_unit_test(columns_that_nobody_filled_cost_nothing),
       cmocka_unit_test(only_committed_dictionaries_are_left_out),
       cmocka_unit_test(a_dictionary_that_only_moved_its_borders_is_written),

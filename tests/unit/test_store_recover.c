@@ -237,7 +237,7 @@ static void dictionaries_without_their_batch_are_cut_as_well(void **state) {
   char path[TRIAL_PATH];
   size_t ends[3];
   oa_store_scan scan = {0};
-  uint8_t *bytes = make_unsealed(t, 0, 10, ends, path);
+  uint8_t *bytes = make_unsealed(t, 0, 20, ends, path); /* another dictionary */
   for (size_t len = ends[1] + 1; scan.whole <= ends[1]; len++) {
     assert_true(len < ends[2]);
     put_torn(t, path, bytes, len);
