@@ -7,11 +7,27 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/text.h"
+
 enum { LINE_SIZE = 1024 };
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 
-/* Escapes TEXT for a JSON string; what does not fit is cut. */
+enum { UTF8_LONGEST = 4 };
+
+/* Length of the UTF-8 character that TEXT begins with, or 0. */
+static size_t character(const char *text) {
+  const size_t left = strnlen(text, UTF8_LONGEST);
+  for (size_t len = 1; len <= left; len++) {
+    if (oa_utf8_valid((const uint8_t *)text, len)) {
+      return len;
+    }
+  }
+  return 0;
+}
+
+/* Escapes TEXT for a JSON string; what does not fit is cut, and bytes that are
+ * not UTF-8 are replaced, as no JSON parser would take them. */
 static void escape(char *out, size_t size, const char *text) {
   size_t at = 0;
   for (; *text != '\0' && at + 7 < size; text++) {
@@ -21,8 +37,13 @@ static void escape(char *out, size_t size, const char *text) {
       out[at++] = (char)c;
     } else if (c < 0x20) {
       at += (size_t)snprintf(out + at, size - at, "\\u%04x", c);
-    } else {
+    } else if (c < 0x80) {
       out[at++] = (char)c;
+    } else {
+      const size_t len = character(text);
+      memcpy(out + at, len > 0 ? text : "\\ufffd", len > 0 ? len : 6);
+      at += len > 0 ? len : 6;
+      text += len > 0 ? len - 1 : 0;
     }
   }
   out[at] = '\0';

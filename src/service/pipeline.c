@@ -19,6 +19,9 @@ enum {
   /* After this long without a request a thread gives its memory back. */
   IDLE_MS = 2000,
   POLL_MS = 5,
+  /* Senders are made to wait this long for a slow disk; then they are told to
+   * come back later, as an exporter's own deadline is some seconds. */
+  PAUSE_MAX_MS = 1000,
 };
 
 /* What one I/O thread has decoded and not handed over yet. */
@@ -35,7 +38,9 @@ typedef struct io_thread {
   _Atomic uint64_t bytes;
   _Atomic uint64_t flushed; /* the last flush that this thread has done */
   uint64_t busy_ns;         /* when the last request came */
+  uint64_t paused_ns;       /* since when */
   bool paused;
+  bool stalled; /* paused for too long: refuse until the writer goes on */
   bool trimmed;
 } io_thread;
 
@@ -82,7 +87,14 @@ static bool writer_is_behind(oa_pipeline *p) {
 
 static void update_pause(oa_pipeline *p, unsigned thread) {
   io_thread *t = &p->threads[thread];
-  const bool pause = writer_is_behind(p);
+  const uint64_t now = oa_clock_monotonic_ns();
+  const bool behind = writer_is_behind(p);
+  if (!t->paused) {
+    t->paused_ns = now;
+  }
+  t->stalled = behind && (t->stalled || now - t->paused_ns >=
+                                            (uint64_t)PAUSE_MAX_MS * NS_PER_MS);
+  const bool pause = behind && !t->stalled;
   if (pause == t->paused) {
     return;
   }
@@ -169,7 +181,7 @@ static bool admit(oa_pipeline *p, oa_grpc_call *call, oa_signal signal) {
                                  .retry_after_ms = OA_RETRY_DISK_MS});
     return false;
   }
-  if (is_full(p, signal)) {
+  if (p->threads[call->thread].stalled || is_full(p, signal)) {
     hand_over(p, call->thread, signal);
     refuse(p, call, signal, OA_REFUSED_BUFFER_FULL,
            &(oa_grpc_reply_data){.code = OA_GRPC_UNAVAILABLE,

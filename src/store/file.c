@@ -202,28 +202,54 @@ static bool wants_direct(const oa_file *file, const oa_disk *disk,
          file->length % OA_DISK_BLOCK == 0;
 }
 
+/* 0 or an errno. */
+static int set_direct(oa_file *file, const oa_disk *disk, bool on) {
+  const int flags = FLAGS & ~O_CLOEXEC;
+  int result;
+  do {
+    result = disk->os->set_flags(file->fd, on ? flags | O_DIRECT : flags);
+  } while (result != 0 && errno == EINTR);
+  if (result != 0) {
+    return errno;
+  }
+  file->direct = on;
+  return 0;
+}
+
 /* write_all() past the page cache; 0 or an errno.  A file system that has no
  * such way is written to in the usual one from then on. */
-static int write_direct(int fd, oa_disk *disk, rest *left, uint64_t *written) {
-  const int flags = FLAGS & ~O_CLOEXEC;
+static int write_direct(oa_file *file, oa_disk *disk, rest *left,
+                        uint64_t *written) {
   if (disk->stage == NULL) {
     disk->stage = oa_calloc_aligned(1, OA_DISK_STAGE, OA_DISK_BLOCK);
   }
-  if (disk->stage == NULL || disk->os->set_flags(fd, flags | O_DIRECT) != 0) {
+  if (disk->stage == NULL || set_direct(file, disk, true) != 0) {
     disk->direct = false;
-    return write_all(fd, disk, left, written);
+    return write_all(file->fd, disk, left, written);
   }
   int code = 0;
   size_t used;
   while (code == 0 && (used = fill_stage(disk, left)) > 0) {
-    code = write_stage(fd, disk, used, written);
-  }
-  if (disk->os->set_flags(fd, flags) != 0 && code == 0) {
-    code = errno;
+    code = write_stage(file->fd, disk, used, written);
   }
   /* Some file systems say no only to the write itself. */
   disk->direct = code != EINVAL;
+  /* What is written is written: when this fails, the next append tries again
+   * before it writes anything. */
+  (void)set_direct(file, disk, false);
   return code;
+}
+
+/* Writes all of LEFT, one way or the other; 0 or an errno. */
+static int write_rest(oa_file *file, oa_disk *disk, rest *left,
+                      uint64_t *written) {
+  const int code = file->direct ? set_direct(file, disk, false) : 0;
+  if (code != 0) {
+    return code;
+  }
+  return wants_direct(file, disk, left)
+             ? write_direct(file, disk, left, written)
+             : write_all(file->fd, disk, left, written);
 }
 
 oa_status oa_file_append(oa_file *file, oa_disk *disk, const char *path,
@@ -232,9 +258,7 @@ oa_status oa_file_append(oa_file *file, oa_disk *disk, const char *path,
   rest left = {.head = head, .iov = iov, .count = count};
   uint64_t written = 0;
   const uint64_t start = oa_clock_monotonic_ns();
-  const int code = wants_direct(file, disk, &left)
-                       ? write_direct(file->fd, disk, &left, &written)
-                       : write_all(file->fd, disk, &left, &written);
+  const int code = write_rest(file, disk, &left, &written);
   oa_count(&disk->counters.write_ns, oa_clock_monotonic_ns() - start);
   if (code == 0) {
     file->length += written;
@@ -243,7 +267,7 @@ oa_status oa_file_append(oa_file *file, oa_disk *disk, const char *path,
   }
   /* Also when nothing seems to be written: the call failed, so its word is
    * not the one to take. */
-  if (!oa_file_cut(file, disk)) {
+  if (!oa_file_cut(file, disk) || file->direct) {
     oa_file_drop(file);
   }
   return oa_path_error(error, code, "cannot write", path);

@@ -99,6 +99,7 @@ typedef struct oa_file {
   uint64_t length; /* whole messages */
   bool dirty;      /* written since the last fsync */
   bool named;      /* its name in the directory is durable */
+  bool direct;     /* O_DIRECT is on: only whole blocks can be written */
 } oa_file;
 
 /* Makes PATH, which must not exist.  OA_ERR_BUSY: it does exist;
@@ -119,7 +120,7 @@ oa_status oa_file_check(const oa_file *file, const char *path, oa_error *error);
 
 /* Appends HEAD (when its length is not 0) and the COUNT pieces of IOV, all or
  * nothing.  OA_ERR_IO; the descriptor is closed when the file could not be cut
- * back. */
+ * back, or the descriptor is of no more use. */
 oa_status oa_file_append(oa_file *file, oa_disk *disk, const char *path,
                          struct iovec head, const struct iovec *iov,
                          size_t count, oa_error *error);
