@@ -29,7 +29,7 @@ ALLOWED = {
     "forward": {"base", "codec", "net", "otlp", "store"},
     "service": EXITS,
     "api": EXITS | {"service", "include"},
-    "cli": {"include"},
+    "cli": {"include", "cli"},
 }
 
 # The statuses and the error text are public as they are, so base/ takes them

@@ -100,33 +100,26 @@ int32_t oa_dict_add(oa_dict *dict, const void *bytes, size_t len,
   const bool full = dict->tags == NULL || dict->count > dict->mask / 2;
   if ((full && !grow_slots(dict)) ||
       (dict->count == dict->capacity && !grow_offsets(dict)) ||
-      oa_buf_put(&dict->bytes, bytes, len) != OA_OK) {
+      /* A byte more, so that an empty string has a place too. */
+      oa_buf_reserve(&dict->bytes, len + 1) != OA_OK) {
     return -1;
   }
+  (void)oa_buf_put(&dict->bytes, bytes, len);
   const uint32_t number = dict->count++;
   dict->offsets[dict->count] = (int32_t)dict->bytes.len;
   place(dict, number, hash);
   return (int32_t)number;
 }
 
-/* Frees the slot of the string with NUMBER and closes the gap behind it, so
- * that searches still find the strings that had to step over it. */
+/* Frees the slot of the string that was added last: as no other stepped over
+ * it, the slots are then as before the adding.  (Growing places all in the
+ * order of their numbers again.) */
 static void unplace(oa_dict *dict, uint32_t number) {
-  uint32_t hole = hash_of(dict, number) & dict->mask;
-  while (dict->numbers[hole] != number || dict->tags[hole] == 0) {
-    hole = (hole + 1) & dict->mask;
+  uint32_t at = hash_of(dict, number) & dict->mask;
+  while (dict->tags[at] == 0 || dict->numbers[at] != number) {
+    at = (at + 1) & dict->mask;
   }
-  for (uint32_t at = (hole + 1) & dict->mask; dict->tags[at] != 0;
-       at = (at + 1) & dict->mask) {
-    const uint32_t home = hash_of(dict, dict->numbers[at]) & dict->mask;
-    /* May move into the hole only when its home is not behind it. */
-    if (((at - home) & dict->mask) >= ((at - hole) & dict->mask)) {
-      dict->tags[hole] = dict->tags[at];
-      dict->numbers[hole] = dict->numbers[at];
-      hole = at;
-    }
-  }
-  dict->tags[hole] = 0;
+  dict->tags[at] = 0;
 }
 
 void oa_dict_truncate(oa_dict *dict, uint32_t count) {

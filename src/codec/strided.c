@@ -140,9 +140,10 @@ oa_status oa_strided_deflate(oa_strided *strided, const uint8_t *in, size_t len,
   size_t literals = 0;
   sequences->len = 0;
   memset(strided->seen, 0xFF, sizeof strided->seen); /* behind all values */
-  /* zstd cuts the list into blocks by itself, but gets matches wrong that it
-   * has to cut for that (seen with 1.5.4), so none may cross a block's end.
-   * (Given with the blocks marked, it codes every distance in full.) */
+  /* zstd cuts the list into blocks by itself.  No match crosses a block's end,
+   * so that it never has to cut one.  (Given with the blocks marked, 1.5.4
+   * codes every distance in full; given with a last entry that has no match,
+   * it makes frames that cannot be read.) */
   for (size_t at = 0; at < len; at += BLOCK_MAX) {
     const size_t end = len - at < BLOCK_MAX ? len : at + BLOCK_MAX;
     OA_TRY(oa_buf_reserve(sequences, MATCHES_MAX * sizeof(ZSTD_Sequence)));

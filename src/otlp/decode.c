@@ -55,7 +55,7 @@ static oa_status decode_scope_x(oa_otlp_builder *builder, oa_cursor cursor,
   oa_cursor url = {0};
   owner scope = {0};
   oa_status status = OA_OK;
-  uint32_t lengths[OA_BUILDER_MAX_TABLES];
+  uint32_t lengths[OA_BUILDER_MAX_TABLES] = {0};
   const uint64_t accepted = builder->result->accepted;
 
   oa_builder_lengths(builder, lengths);
@@ -96,7 +96,7 @@ static oa_status decode_resource_x(oa_otlp_builder *builder, oa_cursor cursor,
   oa_cursor url = {0};
   owner resource = {0};
   oa_status status = OA_OK;
-  uint32_t lengths[OA_BUILDER_MAX_TABLES];
+  uint32_t lengths[OA_BUILDER_MAX_TABLES] = {0};
   const uint64_t accepted = builder->result->accepted;
 
   oa_builder_lengths(builder, lengths);
@@ -171,7 +171,7 @@ oa_status oa_otlp_decode(oa_otlp_builder *builder, const uint8_t *bytes,
       [OA_METRICS] = oa_decode_metric,
       [OA_LOGS] = oa_decode_log,
   };
-  oa_builder_mark mark;
+  oa_builder_mark mark = {0};
   set_mark(builder, &mark);
   *result = (oa_otlp_result){0};
   builder->result = result;

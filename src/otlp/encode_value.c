@@ -90,7 +90,7 @@ static void emit_nested(oa_emit *emit, level *levels, size_t *depth,
 oa_status oa_encode_cbor(oa_encoder *encoder, uint8_t type, const uint8_t *cbor,
                          size_t len) {
   /* One more than may be open: the level of the values in the innermost. */
-  level levels[OA_CBOR_MAX_DEPTH + 1];
+  level levels[OA_CBOR_MAX_DEPTH + 1] = {0};
   size_t depth = 0;
   oa_emit *emit = &encoder->emit;
   oa_cbor_reader reader;

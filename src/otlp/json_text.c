@@ -184,7 +184,7 @@ static oa_status put_token(oa_buf *out, const oa_cbor_token *token) {
 }
 
 oa_status oa_json_put_cbor(oa_buf *out, const uint8_t *cbor, size_t len) {
-  bool map[OA_CBOR_MAX_DEPTH + 1];
+  bool map[OA_CBOR_MAX_DEPTH + 1] = {0};
   size_t depth = 0;
   bool first = true; /* no comma before the next item */
   oa_cbor_reader reader;

@@ -179,7 +179,7 @@ static oa_status fill(oa_otlp_builder *builder, bool resource, uint32_t from,
   const uint8_t *columns = resource ? resource_columns : scope_columns;
   const size_t count =
       resource ? sizeof resource_columns : sizeof scope_columns;
-  oa_owner owner;
+  oa_owner owner = nobody;
   OA_TRY(look_up(builder, resource, raw, &owner));
   for (size_t i = 0; i < count; i++) {
     if (owner.number[i] >= 0) {

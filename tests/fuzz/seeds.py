@@ -102,18 +102,31 @@ def yaml():
 
 
 def compressed():
-    """Each codec's frames, behind nothing."""
+    """Each codec's frames, and columns of numbers, behind the byte that
+    chooses codec, shape and stride (see fuzz_codec.c)."""
     body = requests("traces")[2]
-    return [gzip.compress(body, mtime=0), gzip.compress(b"", mtime=0),
-            zstandard.compress(body), zstandard.compress(b""),
-            pa.compress(body, "lz4", asbytes=True), body]
+    frames = [(0, body),
+              (1, gzip.compress(body, mtime=0)), (1, gzip.compress(b"", mtime=0)),
+              (1, gzip.compress(b"a", mtime=0) + gzip.compress(b"b", mtime=0)),
+              (2, zstandard.compress(body)), (2, zstandard.compress(b"")),
+              (3, pa.compress(body, "lz4", asbytes=True))]
+    offsets = b"".join(struct.pack("<I", 10 * i) for i in range(200))
+    times = b"".join(struct.pack("<Q", 10**18 + i * i) for i in range(100))
+    ids = (body[:16] + body[16:32]) * 20
+    zstd, numbers, strided, values = 2, 4, 8, 12
+    columns = [(zstd + numbers, offsets), (zstd + strided + 2 * 16, offsets),
+               (zstd + strided + 3 * 16, times), (zstd + values + 4 * 16, ids)]
+    return [bytes([how]) + raw for how, raw in frames + columns]
 
 
-def frames():
-    """gRPC messages: flag, length, bytes."""
-    return [struct.pack(">BI", flag, len(raw)) + raw
-            for flag, raw in ((0, b""), (0, requests("logs")[1]),
-                              (1, gzip.compress(b"x", mtime=0)))]
+def grpc():
+    """Header values, and texts of errors."""
+    return [b"1S", b"99999999H", b"12345678n", b"0m", b"identity", b"gzip",
+            b"zstd", b"zstdarrow1", b"zstdarrow10", b"application/grpc",
+            b"application/grpc+proto", b"application/grpc;charset=utf-8",
+            "50 % of \u00fc\n\u20ac".encode(),
+            b"traces: resource_spans[0]: field 2 at offset 17 ends too early",
+            ("x" * 1023 + "\U0001f4a9").encode(), b"%" * 1100]
 
 
 # By the name of the target; a target without a line here needs one.
@@ -126,7 +139,7 @@ MAKERS = {
     "cbor": cbor,
     "config": yaml,
     "codec": compressed,
-    "grpc": frames,
+    "grpc": grpc,
 }
 
 

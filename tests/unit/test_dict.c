@@ -234,8 +234,8 @@ static void clearing_keeps_the_memory_and_freeing_gives_it_back(void **state) {
   }
   const size_t memory = oa_dict_memory(&dict);
   /* Strings, offsets, and at least two slots of five bytes a string. */
-  assert_true(memory >= 1000 * (4 + 4 + 2 * 5));
-  assert_true(memory <= 1000 * 64);
+  assert_true(memory >= (size_t)1000 * (4 + 4 + 2 * 5));
+  assert_true(memory <= (size_t)1000 * 64);
   oa_dict_clear(&dict);
   assert_int_equal(oa_dict_memory(&dict), memory);
   for (uint32_t i = 0; i < 1000; i++) {

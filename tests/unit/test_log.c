@@ -73,7 +73,7 @@ static void every_line_is_one_write(void **state) {
       oa_log_line(&log, OA_LOG_ERROR, "line %d", i);
     }
     for (int i = 0; i < 5; i++) {
-      char want[16];
+      char want[32];
       snprintf(want, sizeof want, "line %d", i);
       assert_non_null(next(&w, text, sizeof text));
       assert_non_null(strstr(text, want));
@@ -147,6 +147,33 @@ static void json_lines_are_json_whatever_the_message(void **state) {
   wire_free(&w);
 }
 
+/* Paths and values of other people's may be any bytes. */
+static void json_lines_are_utf8_whatever_the_message(void **state) {
+  (void)state;
+  const wire w = wire_new();
+  const oa_log log = {.level = OA_LOG_INFO, .json = true, .fd = w.out};
+  static const char *const cases[][2] = {
+      {"\303\244 \342\202\254 \360\237\222\251",
+       "\303\244 \342\202\254 \360\237\222\251"},
+      {"a\377b", "a\357\277\275b"},
+      {"cut \342\202", "cut \357\277\275\357\277\275"},
+      {"\303", "\357\277\275"},
+      {"\355\240\200x", "\357\277\275\357\277\275\357\277\275x"},
+  };
+  char text[4096];
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    oa_log_line(&log, OA_LOG_INFO, "%s", cases[i][0]);
+    assert_non_null(next(&w, text, sizeof text));
+    json_error_t problem;
+    json_t *line = json_loads(text, 0, &problem);
+    assert_non_null(line);
+    assert_string_equal(json_string_value(json_object_get(line, "message")),
+                        cases[i][1]);
+    json_decref(line);
+  }
+  wire_free(&w);
+}
+
 static void a_message_cannot_forge_a_line_of_json(void **state) {
   (void)state;
   const wire w = wire_new();
@@ -203,6 +230,7 @@ int main(void) {
       cmocka_unit_test(a_pipe_gets_the_lines_in_order),
       cmocka_unit_test(lines_below_the_level_are_dropped),
       cmocka_unit_test(json_lines_are_json_whatever_the_message),
+      cmocka_unit_test(json_lines_are_utf8_whatever_the_message),
       cmocka_unit_test(a_message_cannot_forge_a_line_of_json),
       cmocka_unit_test(long_messages_are_cut_to_a_whole_line),
       cmocka_unit_test(a_log_that_cannot_be_written_is_no_failure),
