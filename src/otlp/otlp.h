@@ -4,7 +4,8 @@
  * Decoding is one pass over the request bytes straight into growing columns;
  * encoding makes equal messages from the columns again.  The promise between
  * them: decode, then encode, gives an equal message, but for unknown fields
- * and ResourceX / ScopeX messages without children, which are not kept.
+ * and ResourceX / ScopeX messages without children, which are not kept, and
+ * for an attribute's value that is there and empty, which comes back absent.
  *
  * A builder belongs to one thread at a time.
  */

@@ -259,7 +259,7 @@ oa_status oa_file_append(oa_file *file, oa_disk *disk, const char *path,
   uint64_t written = 0;
   const uint64_t start = oa_clock_monotonic_ns();
   const int code = write_rest(file, disk, &left, &written);
-  oa_count(&disk->counters.write_ns, oa_clock_monotonic_ns() - start);
+  oa_disk_count(&disk->counters.write_ns, oa_clock_monotonic_ns() - start);
   if (code == 0) {
     file->length += written;
     file->dirty = true;

@@ -75,11 +75,11 @@ typedef struct oa_disk {
   uint64_t unlogged;      /* failures since then */
 } oa_disk;
 
-static inline void oa_count(_Atomic uint64_t *counter, uint64_t by) {
+static inline void oa_disk_count(_Atomic uint64_t *counter, uint64_t by) {
   atomic_fetch_add_explicit(counter, by, memory_order_relaxed);
 }
 
-static inline uint64_t oa_counted(const _Atomic uint64_t *counter) {
+static inline uint64_t oa_disk_counted(const _Atomic uint64_t *counter) {
   return atomic_load_explicit(counter, memory_order_relaxed);
 }
 

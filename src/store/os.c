@@ -53,8 +53,8 @@ static int sync_timed(oa_disk *disk, int (*sync_file)(int fd), int fd) {
     result = sync_file(fd);
   } while (result != 0 && errno == EINTR);
   const int code = errno;
-  oa_count(&disk->counters.fsync_ns, oa_clock_monotonic_ns() - start);
-  oa_count(&disk->counters.fsyncs, 1);
+  oa_disk_count(&disk->counters.fsync_ns, oa_clock_monotonic_ns() - start);
+  oa_disk_count(&disk->counters.fsyncs, 1);
   errno = code;
   return result;
 }
@@ -69,7 +69,7 @@ int oa_disk_fdatasync(oa_disk *disk, int fd) {
 
 void oa_disk_complain(oa_disk *disk, const oa_error *error) {
   const uint64_t now = disk->os->monotonic_ns();
-  oa_count(&disk->counters.write_errors, 1);
+  oa_disk_count(&disk->counters.write_errors, 1);
   if (disk->complained_ns != 0 &&
       now - disk->complained_ns < COMPLAINT_INTERVAL_NS) {
     disk->unlogged++;

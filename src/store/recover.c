@@ -59,7 +59,7 @@ static oa_status set_aside(oa_store *store, const char *path, uint64_t size,
   if (store->disk.os->rename(path, aside) != 0) {
     return oa_path_error(error, errno, "cannot set aside", path);
   }
-  oa_count(&store->disk.counters.files_corrupt, 1);
+  oa_disk_count(&store->disk.counters.files_corrupt, 1);
   oa_log_line(store->disk.log, OA_LOG_WARN,
               "store: set aside %s (%" PRIu64
               " bytes): it does not begin with a whole schema",
@@ -126,7 +126,7 @@ static oa_status save_rest(oa_store *store, const char *path,
     store->disk.os->unlink(aside);
     return status;
   }
-  oa_count(&store->disk.counters.files_corrupt, 1);
+  oa_disk_count(&store->disk.counters.files_corrupt, 1);
   oa_log_line(store->disk.log, OA_LOG_WARN,
               "store: the last %" PRIu64
               " bytes of a file are damaged and set aside as %s",
@@ -199,7 +199,7 @@ static oa_status mend_file(oa_store *store, const oa_series *stream,
   }
   OA_TRY(seal_left(store, stream, path, &scan, error));
   oa_name_text(&stream->rule, name, text);
-  oa_count(&store->disk.counters.files_recovered, 1);
+  oa_disk_count(&store->disk.counters.files_recovered, 1);
   oa_log_line(store->disk.log, OA_LOG_INFO,
               "store: recovered %s: %" PRIu64 " batches, %" PRId64
               " rows kept, %" PRIu64 " bytes of an unfinished batch cut",

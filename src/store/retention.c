@@ -56,7 +56,7 @@ static void remove_file(oa_store *store, const oa_series *stream,
       return;
     }
   } else {
-    oa_count(&store->disk.counters.files_removed, 1);
+    oa_disk_count(&store->disk.counters.files_removed, 1);
     oa_name_text(&stream->rule, &entry->name, text);
     oa_log_line(store->disk.log, OA_LOG_INFO,
                 "store: removed %s (%" PRIu64 " bytes): %s", text, entry->size,

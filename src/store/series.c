@@ -42,7 +42,7 @@ oa_status oa_series_seal(oa_store *store, oa_series *stream, oa_error *error) {
   oa_series_path(stream, &stream->name, path);
   const oa_status status =
       oa_file_seal(&stream->file, &store->disk, stream->dir, path, &why);
-  oa_count(&store->disk.counters.bytes_now, stream->file.length - size);
+  oa_disk_count(&store->disk.counters.bytes_now, stream->file.length - size);
   if (status != OA_OK) {
     oa_disk_complain(&store->disk, &why);
     if (stream->file.fd < 0) {
@@ -55,7 +55,7 @@ oa_status oa_series_seal(oa_store *store, oa_series *stream, oa_error *error) {
     return status;
   }
   oa_name_text(&stream->rule, &stream->name, text);
-  oa_count(&store->disk.counters.files_sealed, 1);
+  oa_disk_count(&store->disk.counters.files_sealed, 1);
   oa_log_line(store->disk.log, OA_LOG_INFO,
               "store: sealed %s: %" PRId64 " rows, %" PRIu64 " bytes", text,
               stream->rows, stream->file.length);
@@ -177,7 +177,7 @@ static oa_status open_file(oa_store *store, oa_series *stream,
   }
   stream->opened_ns = store->disk.os->monotonic_ns();
   stream->rows = 0;
-  oa_count(&store->disk.counters.files_now, 1);
+  oa_disk_count(&store->disk.counters.files_now, 1);
   return OA_OK;
 }
 
@@ -187,7 +187,8 @@ static void tidy(oa_store *store, oa_series *stream, const char *path,
   if (fresh) {
     end_file(stream);
     if (store->disk.os->unlink(path) == 0) {
-      oa_count(&store->disk.counters.files_now, UINT64_MAX); /* minus one */
+      oa_disk_count(&store->disk.counters.files_now,
+                    UINT64_MAX); /* minus one */
     } else {
       stream->unsealed = true;
     }
@@ -244,9 +245,9 @@ oa_status oa_series_append(oa_store *store, oa_series *stream,
     return status;
   }
   stream->rows += rows;
-  oa_count(&store->disk.counters.bytes_written, size);
-  oa_count(&store->disk.counters.bytes_now, size);
-  oa_count(&store->disk.counters.batches_written, 1);
+  oa_disk_count(&store->disk.counters.bytes_written, size);
+  oa_disk_count(&store->disk.counters.bytes_now, size);
+  oa_disk_count(&store->disk.counters.batches_written, 1);
   if (written != NULL) {
     *written = size;
   }

@@ -212,7 +212,7 @@ void oa_store_tick(oa_store *store) {
   mend(store, now);
   const bool over =
       store->max_total_size > 0 &&
-      oa_counted(&store->disk.counters.bytes_now) > store->max_total_size;
+      oa_disk_counted(&store->disk.counters.bytes_now) > store->max_total_size;
   if (now - store->last_sweep_ns >=
       (over ? SECOND_NS : store->sweep_every_ns)) {
     oa_store_sweep(store);
@@ -247,17 +247,17 @@ oa_status oa_store_close(oa_store *store, oa_error *error) {
 void oa_store_get_stats(const oa_store *store, oa_store_stats *out) {
   const oa_store_counters *from = &store->disk.counters;
   *out = (oa_store_stats){
-      .bytes_written = oa_counted(&from->bytes_written),
-      .batches_written = oa_counted(&from->batches_written),
-      .files_sealed = oa_counted(&from->files_sealed),
-      .files_removed = oa_counted(&from->files_removed),
-      .files_recovered = oa_counted(&from->files_recovered),
-      .files_corrupt = oa_counted(&from->files_corrupt),
-      .files_now = oa_counted(&from->files_now),
-      .bytes_now = oa_counted(&from->bytes_now),
-      .write_errors = oa_counted(&from->write_errors),
-      .write_ns = oa_counted(&from->write_ns),
-      .fsync_ns = oa_counted(&from->fsync_ns),
-      .fsyncs = oa_counted(&from->fsyncs),
+      .bytes_written = oa_disk_counted(&from->bytes_written),
+      .batches_written = oa_disk_counted(&from->batches_written),
+      .files_sealed = oa_disk_counted(&from->files_sealed),
+      .files_removed = oa_disk_counted(&from->files_removed),
+      .files_recovered = oa_disk_counted(&from->files_recovered),
+      .files_corrupt = oa_disk_counted(&from->files_corrupt),
+      .files_now = oa_disk_counted(&from->files_now),
+      .bytes_now = oa_disk_counted(&from->bytes_now),
+      .write_errors = oa_disk_counted(&from->write_errors),
+      .write_ns = oa_disk_counted(&from->write_ns),
+      .fsync_ns = oa_disk_counted(&from->fsync_ns),
+      .fsyncs = oa_disk_counted(&from->fsyncs),
   };
 }

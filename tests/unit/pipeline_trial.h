@@ -10,12 +10,8 @@
 #include "net_trial.h"
 #include "otlp/otlp.h"
 #include "service/counters.h"
-#include "wire/emit.h"
-
-/* Each layer has an oa_count() of its own. */
-#define oa_count oa_store_count
 #include "store/store_impl.h"
-#undef oa_count
+#include "wire/emit.h"
 
 typedef enum disk { DISK_WORKS, DISK_FULL, DISK_STANDS_STILL } disk;
 
