@@ -11,6 +11,7 @@
 #ifndef OA_WIRE_EMIT_H
 #define OA_WIRE_EMIT_H
 
+#include <assert.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -173,6 +174,7 @@ static inline void oa_emit_close(oa_emit *emit, oa_emit_nest nest) {
   if (emit->status != OA_OK) {
     return;
   }
+  assert(emit->out.data != NULL); /* the nest was opened without a failure */
   const size_t len = emit->out.len - nest.body;
   if (oa_varint_size(len) != nest.width) {
     oa_emit_shift(emit, nest);
