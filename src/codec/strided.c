@@ -13,6 +13,7 @@ enum {
   /* Between two matches there is at least one byte. */
   MATCHES_MAX = BLOCK_MAX / (MIN_MATCH + 1) + 1,
   LEVEL = 1,
+  NO_TABLE = 6,   /* log of the smallest there is: zstd looks for no match */
   SEEN_BITS = 12, /* values remembered: those of some requests */
   WINDOW_LOG = 19,
   WINDOW = 1 << WINDOW_LOG, /* how far a match may reach back */
@@ -35,6 +36,8 @@ oa_status oa_strided_new(oa_strided **out) {
       ZSTD_isError(
           ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, LEVEL)) ||
       ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_minMatch, MIN_MATCH)) ||
+      ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_hashLog, NO_TABLE)) ||
+      ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_chainLog, NO_TABLE)) ||
       ZSTD_isError(
           ZSTD_CCtx_setParameter(zstd, ZSTD_c_windowLog, WINDOW_LOG)) ||
       ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_blockDelimiters,
