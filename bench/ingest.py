@@ -128,14 +128,15 @@ class Bench:
         shutil.rmtree(folder)
         if "traces" in self.options.signal:
             found["latency"] = self.latency(ours)
+            found["latency_floor"] = self.latency(Floor())
             found["steady"] = self.steady(ours)
         return found
 
-    def latency(self, ours):
+    def latency(self, target):
         """One request of 1,000 spans at a time, 10 ms apart."""
-        load, _, _, folder = self.life(ours, lambda server, port: run_load(
+        load, _, _, folder = self.life(target, lambda server, port: run_load(
             self.program, server, port, self.packs["traces_1000"], 1, 1, 200,
-            pause_us=10_000))
+            pause_us=10_000, any_status=target.any_status))
         shutil.rmtree(folder)
         return load
 

@@ -8,6 +8,9 @@
 
 typedef oa_status (*decode_record)(oa_otlp_builder *, oa_cursor);
 
+static oa_status decode_level(oa_otlp_builder *builder, oa_cursor cursor,
+                              unsigned level, decode_record record);
+
 enum {
   TAG_OWNER = OA_TAG(1, OA_WIRE_BYTES), /* resource, scope */
   TAG_CHILD = OA_TAG(2, OA_WIRE_BYTES), /* scope_x, records */
@@ -50,84 +53,60 @@ static oa_status settle(oa_otlp_builder *builder, oa_status status,
   return OA_OK;
 }
 
-static oa_status decode_scope_x(oa_otlp_builder *builder, oa_cursor cursor,
-                                decode_record record) {
-  oa_cursor url = {0};
-  owner scope = {0};
-  oa_status status = OA_OK;
-  uint32_t lengths[OA_BUILDER_MAX_TABLES] = {0};
-  const uint64_t accepted = builder->result->accepted;
-
-  oa_builder_lengths(builder, lengths);
-  builder->index[2] = 0;
-  builder->levels = OA_LEVEL_RECORD;
-  while (status == OA_OK && !oa_cursor_done(&cursor)) {
-    uint32_t tag;
-    oa_cursor bytes;
-    status = oa_cursor_tag(&cursor, &tag);
-    if (status != OA_OK) {
-      break;
-    }
-    if (tag == TAG_CHILD) {
-      status = oa_cursor_bytes(&cursor, &bytes);
-      if (status == OA_OK) {
-        status = record(builder, bytes);
-        builder->index[2]++;
-      }
-    } else if (tag == TAG_OWNER) {
-      status = add_piece(&scope, &cursor);
-    } else if (tag == TAG_SCHEMA_URL) {
-      status = oa_cursor_bytes(&cursor, &url);
-    } else {
-      status = oa_cursor_skip(&cursor, tag);
-    }
-  }
-  builder->levels = OA_LEVEL_SCOPE;
-  if (status == OA_OK && builder->root.length > lengths[0]) {
-    status = oa_builder_fill_scope(builder, lengths[0], scope.bytes,
-                                   scope.pieces > 0, url);
-  }
-  oa_buf_free(&scope.joined);
-  return settle(builder, status, lengths, accepted);
+/* One child: a ScopeX of a ResourceX, or a record of a ScopeX. */
+static oa_status decode_child(oa_otlp_builder *builder, oa_cursor *cursor,
+                              unsigned level, decode_record record) {
+  oa_cursor bytes;
+  OA_TRY(oa_cursor_bytes(cursor, &bytes));
+  OA_TRY(level == OA_LEVEL_RESOURCE
+             ? decode_level(builder, bytes, OA_LEVEL_SCOPE, record)
+             : record(builder, bytes));
+  builder->index[level]++;
+  return OA_OK;
 }
 
-static oa_status decode_resource_x(oa_otlp_builder *builder, oa_cursor cursor,
-                                   decode_record record) {
+/* Reads a ResourceX or ScopeX, the owner into O. */
+static oa_status read_level(oa_otlp_builder *builder, oa_cursor cursor,
+                            unsigned level, decode_record record, owner *o,
+                            oa_cursor *url) {
+  while (!oa_cursor_done(&cursor)) {
+    uint32_t tag;
+    OA_TRY(oa_cursor_tag(&cursor, &tag));
+    if (tag == TAG_CHILD) {
+      OA_TRY(decode_child(builder, &cursor, level, record));
+    } else if (tag == TAG_OWNER) {
+      OA_TRY(add_piece(o, &cursor));
+    } else if (tag == TAG_SCHEMA_URL) {
+      OA_TRY(oa_cursor_bytes(&cursor, url));
+    } else {
+      OA_TRY(oa_cursor_skip(&cursor, tag));
+    }
+  }
+  return OA_OK;
+}
+
+/* LEVEL is OA_LEVEL_RESOURCE or OA_LEVEL_SCOPE.  The owner may stand behind
+ * its records, so the columns that it gives are filled at the end. */
+static oa_status decode_level(oa_otlp_builder *builder, oa_cursor cursor,
+                              unsigned level, decode_record record) {
   oa_cursor url = {0};
-  owner resource = {0};
-  oa_status status = OA_OK;
+  owner o = {0};
   uint32_t lengths[OA_BUILDER_MAX_TABLES] = {0};
   const uint64_t accepted = builder->result->accepted;
 
   oa_builder_lengths(builder, lengths);
-  builder->index[1] = 0;
-  while (status == OA_OK && !oa_cursor_done(&cursor)) {
-    uint32_t tag;
-    oa_cursor bytes;
-    status = oa_cursor_tag(&cursor, &tag);
-    if (status != OA_OK) {
-      break;
-    }
-    if (tag == TAG_CHILD) {
-      status = oa_cursor_bytes(&cursor, &bytes);
-      if (status == OA_OK) {
-        status = decode_scope_x(builder, bytes, record);
-        builder->index[1]++;
-      }
-    } else if (tag == TAG_OWNER) {
-      status = add_piece(&resource, &cursor);
-    } else if (tag == TAG_SCHEMA_URL) {
-      status = oa_cursor_bytes(&cursor, &url);
-    } else {
-      status = oa_cursor_skip(&cursor, tag);
-    }
-  }
-  builder->levels = OA_LEVEL_RESOURCE;
+  builder->index[level] = 0;
+  builder->levels = level + 1;
+  oa_status status = read_level(builder, cursor, level, record, &o, &url);
+  builder->levels = level;
   if (status == OA_OK && builder->root.length > lengths[0]) {
-    status = oa_builder_fill_resource(builder, lengths[0], resource.bytes,
-                                      resource.pieces > 0, url);
+    status = level == OA_LEVEL_RESOURCE
+                 ? oa_builder_fill_resource(builder, lengths[0], o.bytes,
+                                            o.pieces > 0, url)
+                 : oa_builder_fill_scope(builder, lengths[0], o.bytes,
+                                         o.pieces > 0, url);
   }
-  oa_buf_free(&resource.joined);
+  oa_buf_free(&o.joined);
   return settle(builder, status, lengths, accepted);
 }
 
@@ -143,7 +122,7 @@ static oa_status decode_request(oa_otlp_builder *builder, oa_cursor cursor,
     }
     oa_cursor bytes;
     OA_TRY(oa_cursor_bytes(&cursor, &bytes));
-    OA_TRY(decode_resource_x(builder, bytes, record));
+    OA_TRY(decode_level(builder, bytes, OA_LEVEL_RESOURCE, record));
     builder->index[0]++;
   }
   return OA_OK;
