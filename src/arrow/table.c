@@ -429,9 +429,22 @@ static void truncate_column(oa_column *column, uint32_t length) {
   column->filled = length;
 }
 
+/* Where the items of the rows before LENGTH end in COLUMN's child. */
+static uint32_t items_end(const oa_column *column, uint32_t length) {
+  if (column->offsets == NULL) {
+    return 0;
+  }
+  return (uint32_t)
+      column->offsets[column->filled < length ? column->filled : length];
+}
+
 void oa_table_truncate(oa_table *table, uint32_t length) {
   for (size_t i = 0; i < table->column_count; i++) {
-    truncate_column(&table->columns[i], length);
+    oa_column *column = &table->columns[i];
+    if (column->child != NULL) {
+      oa_table_truncate(column->child, items_end(column, length));
+    }
+    truncate_column(column, length);
   }
   table->length = length;
 }

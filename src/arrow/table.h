@@ -77,7 +77,8 @@ void oa_table_clear(oa_table *table);
 /* The same, and gives the memory back. */
 void oa_table_release(oa_table *table);
 
-/* Forgets the rows from LENGTH on; child rows are cut by their own call. */
+/* Forgets the rows from LENGTH on, what was put for the next row, and the items
+ * of lists that belong to no row before. */
 void oa_table_truncate(oa_table *table, uint32_t length);
 
 /* Makes the finished columns; they point into the table. */
@@ -139,6 +140,19 @@ OA_INLINE void oa_put_u32(oa_table *table, oa_column *column, uint32_t v) {
 
 OA_INLINE void oa_put_u64(oa_table *table, oa_column *column, uint64_t v) {
   memcpy(oa_column_slot(table, column, sizeof v), &v, sizeof v);
+}
+
+/* For columns that are not nullable and get a value in every row: nothing is
+ * to be counted. */
+OA_INLINE void *oa_column_dense_slot(oa_table *table, oa_column *column,
+                                     size_t width) {
+  const uint32_t row = table->length;
+  if ((column->values == NULL || column->filled != row) &&
+      !oa_column_catch_up(table, column, row)) {
+    return table->tree->sink;
+  }
+  column->filled = row + 1;
+  return column->values + (size_t)row * width;
 }
 
 /* For columns that are not nullable: 0 is what a passed row holds anyway. */

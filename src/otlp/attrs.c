@@ -108,8 +108,12 @@ _Static_assert(OA_ATTR_RECENT == 1 << (64 - 55), "put_str() shifts by it");
 
 /* The row's key and type; the value stands already. */
 OA_INLINE void put_row(oa_attrs *attrs, uint32_t key, uint8_t type) {
-  oa_put_u32(attrs->table, &attrs->column[OA_ATTR_KEY], key);
-  oa_put_u8(attrs->table, &attrs->column[OA_ATTR_TYPE], type);
+  memcpy(oa_column_dense_slot(attrs->table, &attrs->column[OA_ATTR_KEY],
+                              sizeof key),
+         &key, sizeof key);
+  memcpy(oa_column_dense_slot(attrs->table, &attrs->column[OA_ATTR_TYPE],
+                              sizeof type),
+         &type, sizeof type);
   attrs->table->length++;
 }
 

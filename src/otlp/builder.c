@@ -135,12 +135,9 @@ oa_status oa_otlp_builder_columns(oa_otlp_builder *builder,
 
 /* --- cut and clear --- */
 
-void oa_builder_cut(oa_otlp_builder *builder, const uint32_t *lengths,
-                    bool root) {
+void oa_builder_cut(oa_otlp_builder *builder, uint32_t rows) {
   oa_builder_settle(builder);
-  for (size_t i = root ? 0 : 1; i < builder->table_count; i++) {
-    oa_table_truncate(builder->tables[i], lengths[i]);
-  }
+  oa_table_truncate(&builder->root, rows);
 }
 
 void oa_builder_settle(oa_otlp_builder *builder) {

@@ -86,12 +86,6 @@ enum {
   OA_LEVEL_POINT,
 };
 
-/* Where all tables and dictionaries stood. */
-typedef struct oa_builder_mark {
-  uint32_t lengths[OA_BUILDER_MAX_TABLES];
-  uint32_t dicts[OA_BUILDER_MAX_DICTS];
-} oa_builder_mark;
-
 struct oa_otlp_builder {
   oa_signal signal;
   oa_table_tree tree;
@@ -134,16 +128,9 @@ void oa_builder_settle(oa_otlp_builder *builder);
 /* Forgets all guesses. */
 void oa_builder_forget(oa_otlp_builder *builder);
 
-/* Cuts the child tables, and with ROOT the root too, back to LENGTHS. */
-void oa_builder_cut(oa_otlp_builder *builder, const uint32_t *lengths,
-                    bool root);
-
-static inline void oa_builder_lengths(const oa_otlp_builder *builder,
-                                      uint32_t *lengths) {
-  for (size_t i = 0; i < builder->table_count; i++) {
-    lengths[i] = builder->tables[i]->length;
-  }
-}
+/* Forgets the rows from ROWS on, and what a record that is not yet a row has
+ * put into the child tables. */
+void oa_builder_cut(oa_otlp_builder *builder, uint32_t rows);
 
 /* Notes why records are left out (the first reason is kept, with the path of
  * what is read now in front) and returns OA_RECORD_REJECTED. */

@@ -43,11 +43,11 @@ static oa_status add_piece(owner *o, oa_cursor *cursor) {
 
 /* When the owner was rejected its records go with it. */
 static oa_status settle(oa_otlp_builder *builder, oa_status status,
-                        const uint32_t *lengths, uint64_t accepted) {
+                        uint32_t rows, uint64_t accepted) {
   if (status != OA_RECORD_REJECTED) {
     return status;
   }
-  oa_builder_cut(builder, lengths, true);
+  oa_builder_cut(builder, rows);
   builder->result->rejected += builder->result->accepted - accepted;
   builder->result->accepted = accepted;
   return OA_OK;
@@ -91,23 +91,22 @@ static oa_status decode_level(oa_otlp_builder *builder, oa_cursor cursor,
                               unsigned level, decode_record record) {
   oa_cursor url = {0};
   owner o = {0};
-  uint32_t lengths[OA_BUILDER_MAX_TABLES] = {0};
+  const uint32_t rows = builder->root.length;
   const uint64_t accepted = builder->result->accepted;
 
-  oa_builder_lengths(builder, lengths);
   builder->index[level] = 0;
   builder->levels = level + 1;
   oa_status status = read_level(builder, cursor, level, record, &o, &url);
   builder->levels = level;
-  if (status == OA_OK && builder->root.length > lengths[0]) {
-    status = level == OA_LEVEL_RESOURCE
-                 ? oa_builder_fill_resource(builder, lengths[0], o.bytes,
-                                            o.pieces > 0, url)
-                 : oa_builder_fill_scope(builder, lengths[0], o.bytes,
-                                         o.pieces > 0, url);
+  if (status == OA_OK && builder->root.length > rows) {
+    status =
+        level == OA_LEVEL_RESOURCE
+            ? oa_builder_fill_resource(builder, rows, o.bytes, o.pieces > 0,
+                                       url)
+            : oa_builder_fill_scope(builder, rows, o.bytes, o.pieces > 0, url);
   }
   oa_buf_free(&o.joined);
-  return settle(builder, status, lengths, accepted);
+  return settle(builder, status, rows, accepted);
 }
 
 static oa_status decode_request(oa_otlp_builder *builder, oa_cursor cursor,
@@ -128,18 +127,24 @@ static oa_status decode_request(oa_otlp_builder *builder, oa_cursor cursor,
   return OA_OK;
 }
 
-static void set_mark(const oa_otlp_builder *builder, oa_builder_mark *mark) {
-  oa_builder_lengths(builder, mark->lengths);
+/* Where the builder stood before a request. */
+typedef struct mark {
+  uint32_t rows;
+  uint32_t dicts[OA_BUILDER_MAX_DICTS];
+} mark;
+
+static void set_mark(const oa_otlp_builder *builder, mark *m) {
+  m->rows = builder->root.length;
   for (size_t i = 0; i < builder->dict_count; i++) {
-    mark->dicts[i] = builder->dicts[i]->count;
+    m->dicts[i] = builder->dicts[i]->count;
   }
 }
 
-static void go_back(oa_otlp_builder *builder, const oa_builder_mark *mark) {
-  oa_builder_cut(builder, mark->lengths, true);
+static void go_back(oa_otlp_builder *builder, const mark *m) {
+  oa_builder_cut(builder, m->rows);
   oa_builder_forget(builder);
   for (size_t i = 0; i < builder->dict_count; i++) {
-    oa_dict_truncate(builder->dicts[i], mark->dicts[i]);
+    oa_dict_truncate(builder->dicts[i], m->dicts[i]);
   }
 }
 
@@ -150,8 +155,8 @@ oa_status oa_otlp_decode(oa_otlp_builder *builder, const uint8_t *bytes,
       [OA_METRICS] = oa_decode_metric,
       [OA_LOGS] = oa_decode_log,
   };
-  oa_builder_mark mark = {0};
-  set_mark(builder, &mark);
+  mark before = {0};
+  set_mark(builder, &before);
   *result = (oa_otlp_result){0};
   builder->result = result;
   builder->tree.failed = false;
@@ -171,7 +176,7 @@ oa_status oa_otlp_decode(oa_otlp_builder *builder, const uint8_t *bytes,
   if (status == OA_OK) {
     return OA_OK;
   }
-  go_back(builder, &mark);
+  go_back(builder, &before);
   *result = (oa_otlp_result){0};
   if (status == OA_ERR_TRUNCATED || status == OA_ERR_MALFORMED) {
     oa_message_explain(builder->signal, bytes, len, error);

@@ -194,11 +194,9 @@ static oa_status put_record(oa_otlp_builder *b, const record *r,
 }
 
 oa_status oa_decode_log(oa_otlp_builder *b, oa_cursor cursor) {
-  uint32_t lengths[OA_BUILDER_MAX_TABLES];
   record r = {.attributes = b->attributes.table->length};
   oa_any body = {0};
 
-  oa_builder_lengths(b, lengths);
   OA_TRY(oa_table_reserve(&b->root));
   oa_status status = read_record(b, &r, cursor);
   if (status == OA_OK) {
@@ -208,7 +206,7 @@ oa_status oa_decode_log(oa_otlp_builder *b, oa_cursor cursor) {
     status = put_record(b, &r, &body);
     b->result->accepted++;
   } else if (status == OA_RECORD_REJECTED) {
-    oa_builder_cut(b, lengths, false);
+    oa_builder_cut(b, b->root.length);
     b->result->rejected++;
     status = OA_OK;
   }

@@ -124,10 +124,8 @@ static oa_status put_metadata(oa_otlp_builder *b, const metric *m) {
 }
 
 static oa_status decode_point(oa_otlp_builder *b, metric *m, oa_cursor cursor) {
-  uint32_t lengths[OA_BUILDER_MAX_TABLES];
   oa_status status;
 
-  oa_builder_lengths(b, lengths);
   OA_TRY(oa_table_reserve(&b->root));
   b->levels = OA_LEVEL_POINT;
   switch (m->type) {
@@ -149,7 +147,7 @@ static oa_status decode_point(oa_otlp_builder *b, metric *m, oa_cursor cursor) {
     status = put_metadata(b, m);
   }
   if (status == OA_RECORD_REJECTED) {
-    oa_builder_cut(b, lengths, true);
+    oa_builder_cut(b, b->root.length);
     b->result->rejected++;
     return OA_OK;
   }
@@ -203,12 +201,10 @@ static oa_status decode_pieces(oa_otlp_builder *b, metric *m) {
 
 /* A metric without points is a row too, with null for point_ord. */
 static oa_status put_empty_metric(oa_otlp_builder *b, const metric *m) {
-  uint32_t lengths[OA_BUILDER_MAX_TABLES];
-  oa_builder_lengths(b, lengths);
   OA_TRY(oa_table_reserve(&b->root));
   const oa_status status = put_metadata(b, m);
   if (status == OA_RECORD_REJECTED) {
-    oa_builder_cut(b, lengths, true);
+    oa_builder_cut(b, b->root.length);
     return OA_OK;
   }
   OA_TRY(status);

@@ -236,17 +236,15 @@ static void put_span(oa_otlp_builder *b, const span *s) {
 }
 
 oa_status oa_decode_span(oa_otlp_builder *b, oa_cursor cursor) {
-  uint32_t lengths[OA_BUILDER_MAX_TABLES];
   span s = {
       .attributes = b->attributes.table->length,
       .events = oa_builder_column(b, OA_SPAN_EVENTS)->child->length,
       .links = oa_builder_column(b, OA_SPAN_LINKS)->child->length,
   };
-  oa_builder_lengths(b, lengths);
   OA_TRY(oa_table_reserve(&b->root));
   const oa_status status = read_span(b, &s, cursor);
   if (status == OA_RECORD_REJECTED) {
-    oa_builder_cut(b, lengths, false);
+    oa_builder_cut(b, b->root.length);
     b->result->rejected++;
     return OA_OK;
   }
