@@ -44,6 +44,10 @@ void *oa_calloc_aligned(size_t count, size_t size, size_t alignment) {
   return block == NULL ? NULL : memset(block, 0, bytes);
 }
 
+void *oa_malloc_aligned(size_t size, size_t alignment) {
+  return refused() ? NULL : aligned_alloc(alignment, size);
+}
+
 void *oa_realloc(void *block, size_t size) {
   return refused() ? NULL : realloc(block, size);
 }

@@ -18,6 +18,10 @@ void *oa_calloc(size_t count, size_t size);
  * threads must not share a cache line of. */
 void *oa_calloc_aligned(size_t count, size_t size, size_t alignment);
 
+/* SIZE bytes, not zeroed and not touched, at a multiple of ALIGNMENT, a power
+ * of two that divides SIZE. */
+void *oa_malloc_aligned(size_t size, size_t alignment);
+
 /* On failure the old block stays as it was and stays the caller's. */
 void *oa_realloc(void *block, size_t size);
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -152,6 +153,16 @@ static uint64_t left_size(const rest *left) {
   return size - left->done;
 }
 
+/* Memory at the address of a block, and of a huge page where the system has
+ * them to give; that is asked for before the first touch decides. */
+static uint8_t *new_stage(void) {
+  uint8_t *stage = oa_malloc_aligned(OA_DISK_STAGE, OA_DISK_STAGE);
+  if (stage != NULL) {
+    (void)madvise(stage, OA_DISK_STAGE, MADV_HUGEPAGE);
+  }
+  return stage;
+}
+
 /* Fills the stage from the front of LEFT; the number of bytes taken. */
 static size_t fill_stage(const oa_disk *disk, rest *left) {
   struct iovec pieces[MAX_PIECES];
@@ -221,7 +232,7 @@ static int set_direct(oa_file *file, const oa_disk *disk, bool on) {
 static int write_direct(oa_file *file, oa_disk *disk, rest *left,
                         uint64_t *written) {
   if (disk->stage == NULL) {
-    disk->stage = oa_calloc_aligned(1, OA_DISK_STAGE, OA_DISK_BLOCK);
+    disk->stage = new_stage();
   }
   if (disk->stage == NULL || set_direct(file, disk, true) != 0) {
     disk->direct = false;

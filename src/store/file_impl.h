@@ -60,7 +60,9 @@ typedef struct oa_store_counters {
  * Disks and file systems ask for multiples of 512 to 4096 bytes. */
 enum {
   OA_DISK_BLOCK = 4096,
-  OA_DISK_STAGE = 1 << 20,      /* memory that such writes are gathered in */
+  /* Memory that such writes are gathered in: a huge page, which the kernel
+   * need not walk page by page for the disk. */
+  OA_DISK_STAGE = 2 << 20,
   OA_DISK_DIRECT_MIN = 1 << 20, /* smaller appends go the usual way */
 };
 
@@ -69,7 +71,7 @@ typedef struct oa_disk {
   const oa_store_os *os;
   const oa_log *log;
   bool direct;    /* large appends may go past the page cache */
-  uint8_t *stage; /* OA_DISK_STAGE bytes at a block's address, once needed */
+  uint8_t *stage; /* OA_DISK_STAGE bytes, once needed */
   oa_store_counters counters;
   uint64_t complained_ns; /* of the last logged failure; 0 = none yet */
   uint64_t unlogged;      /* failures since then */

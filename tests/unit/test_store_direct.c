@@ -16,7 +16,7 @@
 
 enum {
   BLOCK = OA_DISK_BLOCK,
-  BIG_ROWS = 140000, /* 2.7 MiB, more than the stage holds at a time */
+  BIG_ROWS = 280000, /* 5.3 MiB, more than the stage holds at a time */
   SMALL_ROWS = 10,
   MAX_LIVES = 200,
   MAX_FDS = 64,
