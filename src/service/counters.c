@@ -5,32 +5,22 @@
 
 #include "base/mem.h"
 
-enum { LINE = _Alignof(oa_counter_block) };
-
 oa_status oa_counters_init(oa_counters *counters, size_t threads) {
   const size_t count = threads + 1;
   if (threads > SIZE_MAX / 2 / sizeof(oa_counter_block)) {
     return OA_ERR_NOMEM;
   }
-  /* The heap aligns less than a cache line, so one more block is asked for;
-   * the address to give back stands right in front of the first block. */
-  char *raw = oa_calloc(count + 1, sizeof(oa_counter_block));
-  if (raw == NULL) {
+  oa_counter_block *blocks =
+      oa_calloc_aligned(count, sizeof *blocks, _Alignof(oa_counter_block));
+  if (blocks == NULL) {
     return OA_ERR_NOMEM;
   }
-  const size_t over = (uintptr_t)raw % LINE;
-  char *first = raw + (LINE - over); /* at least one pointer further */
-  memcpy(first - sizeof raw, &raw, sizeof raw);
-  *counters = (oa_counters){.blocks = (void *)first, .count = count};
+  *counters = (oa_counters){.blocks = blocks, .count = count};
   return OA_OK;
 }
 
 void oa_counters_reset(oa_counters *counters) {
-  if (counters->blocks != NULL) {
-    char *raw;
-    memcpy(&raw, (char *)counters->blocks - sizeof raw, sizeof raw);
-    oa_free(raw);
-  }
+  oa_free(counters->blocks);
   *counters = (oa_counters){0};
 }
 
