@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/counters.h"
 
-
 #include "base/mem.h"
 
 oa_status oa_counters_init(oa_counters *counters, size_t threads) {
