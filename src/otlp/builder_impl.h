@@ -14,6 +14,8 @@
 #include "wire/cursor.h"
 
 enum {
+  OA_TRACE_ID_SIZE = 16,
+  OA_SPAN_ID_SIZE = 8,
   OA_BUILDER_MAX_TABLES = 10,
   OA_BUILDER_MAX_DICTS = 40,
   OA_ATTR_GUESSES = 128, /* a power of two */

@@ -18,29 +18,6 @@ enum {
   TAG_RESOURCE_X = OA_TAG(1, OA_WIRE_BYTES),
 };
 
-/* A resource or scope: one sub-message, or several that count together. */
-typedef struct owner {
-  oa_cursor bytes;
-  size_t pieces;
-  oa_buf joined;
-} owner;
-
-static oa_status add_piece(owner *o, oa_cursor *cursor) {
-  oa_cursor piece;
-  OA_TRY(oa_cursor_bytes(cursor, &piece));
-  if (o->pieces == 1) {
-    OA_TRY(oa_buf_put(&o->joined, o->bytes.at, oa_cursor_left(&o->bytes)));
-  }
-  if (o->pieces > 0) {
-    OA_TRY(oa_buf_put(&o->joined, piece.at, oa_cursor_left(&piece)));
-    o->bytes = oa_buf_cursor(&o->joined);
-  } else {
-    o->bytes = piece;
-  }
-  o->pieces++;
-  return OA_OK;
-}
-
 /* When the owner was rejected its records go with it. */
 static oa_status settle(oa_otlp_builder *builder, oa_status status,
                         uint32_t rows, uint64_t accepted) {
@@ -65,17 +42,17 @@ static oa_status decode_child(oa_otlp_builder *builder, oa_cursor *cursor,
   return OA_OK;
 }
 
-/* Reads a ResourceX or ScopeX, the owner into O. */
+/* Reads a ResourceX or ScopeX, the owner too. */
 static oa_status read_level(oa_otlp_builder *builder, oa_cursor cursor,
-                            unsigned level, decode_record record, owner *o,
-                            oa_cursor *url) {
+                            unsigned level, decode_record record,
+                            oa_pieces *owner, oa_cursor *url) {
   while (!oa_cursor_done(&cursor)) {
     uint32_t tag;
     OA_TRY(oa_cursor_tag(&cursor, &tag));
     if (tag == TAG_CHILD) {
       OA_TRY(decode_child(builder, &cursor, level, record));
     } else if (tag == TAG_OWNER) {
-      OA_TRY(add_piece(o, &cursor));
+      OA_TRY(oa_pieces_add(owner, &cursor));
     } else if (tag == TAG_SCHEMA_URL) {
       OA_TRY(oa_cursor_bytes(&cursor, url));
     } else {
@@ -90,22 +67,22 @@ static oa_status read_level(oa_otlp_builder *builder, oa_cursor cursor,
 static oa_status decode_level(oa_otlp_builder *builder, oa_cursor cursor,
                               unsigned level, decode_record record) {
   oa_cursor url = {0};
-  owner o = {0};
+  oa_pieces owner = {0};
   const uint32_t rows = builder->root.length;
   const uint64_t accepted = builder->result->accepted;
 
   builder->index[level] = 0;
   builder->levels = level + 1;
-  oa_status status = read_level(builder, cursor, level, record, &o, &url);
+  oa_status status = read_level(builder, cursor, level, record, &owner, &url);
   builder->levels = level;
   if (status == OA_OK && builder->root.length > rows) {
-    status =
-        level == OA_LEVEL_RESOURCE
-            ? oa_builder_fill_resource(builder, rows, o.bytes, o.pieces > 0,
-                                       url)
-            : oa_builder_fill_scope(builder, rows, o.bytes, o.pieces > 0, url);
+    status = level == OA_LEVEL_RESOURCE
+                 ? oa_builder_fill_resource(builder, rows, owner.bytes,
+                                            owner.count > 0, url)
+                 : oa_builder_fill_scope(builder, rows, owner.bytes,
+                                         owner.count > 0, url);
   }
-  oa_buf_free(&o.joined);
+  oa_buf_free(&owner.joined);
   return settle(builder, status, rows, accepted);
 }
 

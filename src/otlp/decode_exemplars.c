@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "otlp/points_impl.h"
 
-enum { TRACE_ID_SIZE = 16, SPAN_ID_SIZE = 8 };
-
 typedef struct sample {
   uint64_t time, value;
   uint32_t value_tag; /* 0 = none */
@@ -40,8 +38,8 @@ static oa_status read_exemplar(oa_otlp_builder *b, sample *e,
         OA_TRY(oa_cursor_skip(&cursor, tag));
     }
   }
-  if (!oa_id_ok(e->trace_id, TRACE_ID_SIZE) ||
-      !oa_id_ok(e->span_id, SPAN_ID_SIZE)) {
+  if (!oa_id_ok(e->trace_id, OA_TRACE_ID_SIZE) ||
+      !oa_id_ok(e->span_id, OA_SPAN_ID_SIZE)) {
     return oa_builder_reject(
         b,
         "an exemplar's trace_id and span_id have %zu and %zu bytes, not 16 "
@@ -65,8 +63,8 @@ oa_status oa_decode_exemplar(oa_otlp_builder *b, oa_cursor cursor) {
   } else if (e.value_tag != 0) {
     oa_put_u64(table, &column[OA_EXEMPLAR_VALUE_INT], e.value);
   }
-  oa_put_id(table, &column[OA_EXEMPLAR_SPAN_ID], e.span_id, SPAN_ID_SIZE);
-  oa_put_id(table, &column[OA_EXEMPLAR_TRACE_ID], e.trace_id, TRACE_ID_SIZE);
+  oa_put_id(table, &column[OA_EXEMPLAR_SPAN_ID], e.span_id, OA_SPAN_ID_SIZE);
+  oa_put_id(table, &column[OA_EXEMPLAR_TRACE_ID], e.trace_id, OA_TRACE_ID_SIZE);
   oa_put_list_since(table, &column[OA_EXEMPLAR_ATTRIBUTES], before);
   table->length++;
   return OA_OK;

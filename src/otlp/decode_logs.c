@@ -4,30 +4,13 @@
 #include "otlp/json_text.h"
 #include "otlp/value.h"
 
-enum { TRACE_ID_SIZE = 16, SPAN_ID_SIZE = 8 };
-
 typedef struct record {
   oa_cursor severity_text, trace_id, span_id, event_name;
   uint64_t time, observed_time, severity, dropped_attributes;
   uint32_t flags;
-  oa_cursor body;
-  size_t body_pieces;
-  oa_buf joined;       /* a body that came in pieces */
+  oa_pieces body;
   uint32_t attributes; /* child rows before this record */
 } record;
-
-static oa_status add_body(record *r, oa_cursor piece) {
-  if (r->body_pieces == 1) {
-    OA_TRY(oa_buf_put(&r->joined, r->body.at, oa_cursor_left(&r->body)));
-  }
-  r->body_pieces++;
-  r->body = piece;
-  if (r->body_pieces > 1) {
-    OA_TRY(oa_buf_put(&r->joined, piece.at, oa_cursor_left(&piece)));
-    r->body = oa_buf_cursor(&r->joined);
-  }
-  return OA_OK;
-}
 
 /* The typed columns, and in TEXT what people read in `body`. */
 static oa_status put_typed_body(oa_otlp_builder *b, const oa_any *any,
@@ -86,7 +69,7 @@ static oa_status put_body(oa_otlp_builder *b, const record *r,
   oa_column *column = table->columns;
   const uint8_t type = body_type(any);
 
-  if (r->body_pieces == 0) {
+  if (r->body.count == 0) {
     return OA_OK;
   }
   if (type == OA_VALUE_STR) {
@@ -103,7 +86,7 @@ static oa_status put_body(oa_otlp_builder *b, const record *r,
 
 /* Reads the body as far as it can fail, before the row is written. */
 static oa_status check_body(oa_otlp_builder *b, const record *r, oa_any *any) {
-  OA_TRY(oa_any_read(r->body, any));
+  OA_TRY(oa_any_read(r->body.bytes, any));
   if (any->tag != OA_ANY_ARRAY && any->tag != OA_ANY_MAP) {
     return OA_OK;
   }
@@ -132,8 +115,7 @@ static oa_status read_record(oa_otlp_builder *b, record *r, oa_cursor cursor) {
         OA_TRY(oa_cursor_bytes(&cursor, &r->severity_text));
         break;
       case OA_TAG(5, OA_WIRE_BYTES):
-        OA_TRY(oa_cursor_bytes(&cursor, &bytes));
-        OA_TRY(add_body(r, bytes));
+        OA_TRY(oa_pieces_add(&r->body, &cursor));
         break;
       case OA_TAG(6, OA_WIRE_BYTES):
         OA_TRY(oa_cursor_bytes(&cursor, &bytes));
@@ -161,8 +143,8 @@ static oa_status read_record(oa_otlp_builder *b, record *r, oa_cursor cursor) {
         OA_TRY(oa_cursor_skip(&cursor, tag));
     }
   }
-  if (!oa_id_ok(r->trace_id, TRACE_ID_SIZE) ||
-      !oa_id_ok(r->span_id, SPAN_ID_SIZE)) {
+  if (!oa_id_ok(r->trace_id, OA_TRACE_ID_SIZE) ||
+      !oa_id_ok(r->span_id, OA_SPAN_ID_SIZE)) {
     return oa_builder_reject(
         b, "trace_id and span_id have %zu and %zu bytes, not 16 and 8",
         oa_cursor_left(&r->trace_id), oa_cursor_left(&r->span_id));
@@ -187,8 +169,8 @@ static oa_status put_record(oa_otlp_builder *b, const record *r,
   oa_put_u32_unless_zero(table, &column[OA_LOG_COL_DROPPED_ATTRIBUTES],
                          (uint32_t)r->dropped_attributes);
   oa_put_u32_unless_zero(table, &column[OA_LOG_COL_FLAGS], r->flags);
-  oa_put_id(table, &column[OA_LOG_COL_TRACE_ID], r->trace_id, TRACE_ID_SIZE);
-  oa_put_id(table, &column[OA_LOG_COL_SPAN_ID], r->span_id, SPAN_ID_SIZE);
+  oa_put_id(table, &column[OA_LOG_COL_TRACE_ID], r->trace_id, OA_TRACE_ID_SIZE);
+  oa_put_id(table, &column[OA_LOG_COL_SPAN_ID], r->span_id, OA_SPAN_ID_SIZE);
   table->length++;
   return OA_OK;
 }
@@ -210,6 +192,6 @@ oa_status oa_decode_log(oa_otlp_builder *b, oa_cursor cursor) {
     b->result->rejected++;
     status = OA_OK;
   }
-  oa_buf_free(&r.joined);
+  oa_buf_free(&r.body.joined);
   return status;
 }

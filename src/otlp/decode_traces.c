@@ -2,8 +2,6 @@
 /* Spans (opentelemetry-proto, trace/v1/trace.proto). */
 #include "otlp/builder_impl.h"
 
-enum { TRACE_ID_SIZE = 16, SPAN_ID_SIZE = 8 };
-
 typedef struct span {
   oa_cursor trace_id, span_id, parent_span_id, trace_state, name, message;
   uint64_t start, end, kind, code;
@@ -96,13 +94,14 @@ static oa_status decode_link(oa_otlp_builder *b, oa_cursor cursor) {
         OA_TRY(oa_cursor_skip(&cursor, tag));
     }
   }
-  if (!oa_id_ok(trace_id, TRACE_ID_SIZE) || !oa_id_ok(span_id, SPAN_ID_SIZE)) {
+  if (!oa_id_ok(trace_id, OA_TRACE_ID_SIZE) ||
+      !oa_id_ok(span_id, OA_SPAN_ID_SIZE)) {
     return oa_builder_reject(
         b, "a link's trace_id and span_id have %zu and %zu bytes, not 16 and 8",
         oa_cursor_left(&trace_id), oa_cursor_left(&span_id));
   }
-  oa_put_id(table, &column[OA_LINK_TRACE_ID], trace_id, TRACE_ID_SIZE);
-  oa_put_id(table, &column[OA_LINK_SPAN_ID], span_id, SPAN_ID_SIZE);
+  oa_put_id(table, &column[OA_LINK_TRACE_ID], trace_id, OA_TRACE_ID_SIZE);
+  oa_put_id(table, &column[OA_LINK_SPAN_ID], span_id, OA_SPAN_ID_SIZE);
   oa_put_text_if_any(table, &column[OA_LINK_TRACE_STATE], trace_state);
   oa_put_u32_unless_zero(table, &column[OA_LINK_FLAGS], flags);
   oa_put_list_since(table, &column[OA_LINK_ATTRIBUTES], before);
@@ -191,12 +190,12 @@ static oa_status read_span(oa_otlp_builder *b, span *s, oa_cursor cursor) {
         OA_TRY(oa_cursor_skip(&cursor, tag));
     }
   }
-  if (!oa_id_ok(s->trace_id, TRACE_ID_SIZE)) {
+  if (!oa_id_ok(s->trace_id, OA_TRACE_ID_SIZE)) {
     return oa_builder_reject(b, "trace_id has %zu bytes, not 16",
                              oa_cursor_left(&s->trace_id));
   }
-  if (!oa_id_ok(s->span_id, SPAN_ID_SIZE) ||
-      !oa_id_ok(s->parent_span_id, SPAN_ID_SIZE)) {
+  if (!oa_id_ok(s->span_id, OA_SPAN_ID_SIZE) ||
+      !oa_id_ok(s->parent_span_id, OA_SPAN_ID_SIZE)) {
     return oa_builder_reject(
         b, "span_id and parent_span_id have %zu and %zu bytes, not 8",
         oa_cursor_left(&s->span_id), oa_cursor_left(&s->parent_span_id));
@@ -208,10 +207,10 @@ static void put_span(oa_otlp_builder *b, const span *s) {
   oa_table *table = &b->root;
   oa_column *column = table->columns;
 
-  oa_put_id(table, &column[OA_SPAN_TRACE_ID], s->trace_id, TRACE_ID_SIZE);
-  oa_put_id(table, &column[OA_SPAN_SPAN_ID], s->span_id, SPAN_ID_SIZE);
+  oa_put_id(table, &column[OA_SPAN_TRACE_ID], s->trace_id, OA_TRACE_ID_SIZE);
+  oa_put_id(table, &column[OA_SPAN_SPAN_ID], s->span_id, OA_SPAN_ID_SIZE);
   oa_put_id(table, &column[OA_SPAN_PARENT_SPAN_ID], s->parent_span_id,
-            SPAN_ID_SIZE);
+            OA_SPAN_ID_SIZE);
   oa_put_text_if_any(table, &column[OA_SPAN_TRACE_STATE], s->trace_state);
   oa_put_u32_unless_zero(table, &column[OA_SPAN_FLAGS], s->flags);
   oa_put_text(table, &column[OA_SPAN_NAME], s->name.at,

@@ -200,6 +200,22 @@ oa_status oa_attributes_put_cbor(oa_cursor message, uint32_t tag, oa_buf *out,
   return oa_buf_put_byte(out, CBOR_BREAK);
 }
 
+oa_status oa_pieces_add(oa_pieces *pieces, oa_cursor *cursor) {
+  oa_cursor piece;
+  OA_TRY(oa_cursor_bytes(cursor, &piece));
+  if (pieces->count == 1) {
+    OA_TRY(oa_buf_put(&pieces->joined, pieces->bytes.at,
+                      oa_cursor_left(&pieces->bytes)));
+  }
+  if (pieces->count > 0) {
+    OA_TRY(oa_buf_put(&pieces->joined, piece.at, oa_cursor_left(&piece)));
+    piece = oa_buf_cursor(&pieces->joined);
+  }
+  pieces->bytes = piece;
+  pieces->count++;
+  return OA_OK;
+}
+
 oa_status oa_key_value_read(oa_cursor cursor, oa_cursor *key, oa_cursor *value,
                             oa_buf *joined) {
   size_t values = 0;

@@ -51,6 +51,16 @@ oa_status oa_any_put_cbor(const oa_any *any, unsigned depth, oa_buf *out,
 oa_status oa_attributes_put_cbor(oa_cursor message, uint32_t tag, oa_buf *out,
                                  uint64_t *repaired);
 
+/* A singular sub-message: one field, or several that count together. */
+typedef struct oa_pieces {
+  oa_cursor bytes; /* all of them */
+  size_t count;    /* 0 = the field is absent */
+  oa_buf joined;   /* their copy when there are several; the owner frees it */
+} oa_pieces;
+
+/* Reads the next piece at CURSOR. */
+oa_status oa_pieces_add(oa_pieces *pieces, oa_cursor *cursor);
+
 /* One KeyValue.  JOINED is scratch memory that holds the value when it came
  * in several pieces; the caller frees it. */
 oa_status oa_key_value_read(oa_cursor cursor, oa_cursor *key, oa_cursor *value,
