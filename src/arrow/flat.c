@@ -46,19 +46,18 @@ static bool open_table(const uint8_t *bytes, size_t size, size_t at,
   if (vtable < 0 || !inside((size_t)vtable, VTABLE_HEAD, size)) {
     return false;
   }
+  /* What the vtable says of the table's length does not count: Go's writer
+   * shares vtables between tables that differ in nothing but that. */
   const size_t vtable_size = load16(bytes + vtable);
-  const size_t length = load16(bytes + vtable + 2);
   if (vtable_size < VTABLE_HEAD || vtable_size % 2 != 0 ||
-      !inside((size_t)vtable, vtable_size, size) || length < OFFSET_SIZE ||
-      !inside(at, length, size)) {
+      !inside((size_t)vtable, vtable_size, size)) {
     return false;
   }
   *out = (oa_flat_table){.bytes = bytes,
                          .size = size,
                          .at = at,
                          .vtable = (size_t)vtable,
-                         .fields = (vtable_size - VTABLE_HEAD) / 2,
-                         .length = length};
+                         .fields = (vtable_size - VTABLE_HEAD) / 2};
   return true;
 }
 
@@ -79,7 +78,7 @@ static bool find(const oa_flat_table *table, size_t id, size_t width,
   if (offset == 0) {
     return true;
   }
-  if (offset < OFFSET_SIZE || !inside(offset, width, table->length)) {
+  if (offset < OFFSET_SIZE || !inside(table->at + offset, width, table->size)) {
     return false;
   }
   *at = table->at + offset;

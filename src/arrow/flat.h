@@ -28,7 +28,6 @@ typedef struct oa_flat_table {
   size_t at;
   size_t vtable;
   size_t fields; /* ids below this have a place in the vtable */
-  size_t length; /* of the table itself */
 } oa_flat_table;
 
 typedef struct oa_flat_vector {

@@ -29,6 +29,7 @@ typedef struct part {
   const uint8_t *data; /* NULL: LEN zero bytes */
   size_t len;
   size_t width; /* of the numbers in it; 0 for bits and characters */
+  bool passing; /* the bytes are gone after this call */
 } part;
 
 oa_status oa_ipc_put_piece(oa_ipc_writer *writer, oa_ipc_piece piece) {
@@ -72,7 +73,7 @@ oa_status oa_ipc_put_zeros(oa_ipc_writer *writer, size_t len) {
 }
 
 static oa_status put_plain(oa_ipc_writer *writer, part p) {
-  if (p.len <= COPY_MAX) {
+  if (p.len <= COPY_MAX || p.passing) {
     const size_t from = writer->body.len;
     if (p.data == NULL) {
       OA_TRY(oa_buf_put_zeros(&writer->body, p.len));
@@ -203,9 +204,9 @@ static oa_status put_buffer(oa_ipc_writer *writer, part p) {
   const int64_t pair[2] = {(int64_t)start, (int64_t)(writer->body_at - start)};
   OA_TRY(oa_buf_put(&writer->buffers, pair, sizeof pair));
 
-  const size_t over = (size_t)(writer->body_at % OA_IPC_ALIGN);
+  const size_t over = (size_t)(writer->body_at % writer->align);
   const size_t from = writer->body.len;
-  OA_TRY(oa_buf_put_zeros(&writer->body, over == 0 ? 0 : OA_IPC_ALIGN - over));
+  OA_TRY(oa_buf_put_zeros(&writer->body, over == 0 ? 0 : writer->align - over));
   return took_body(writer, from);
 }
 
@@ -240,8 +241,34 @@ static oa_status put_offsets(oa_ipc_writer *writer, const oa_array *array,
                                    .width = width});
 }
 
+/* Strings that are part of a longer array: their offsets begin behind 0. */
+static oa_status put_part(oa_ipc_writer *writer, const oa_array *array) {
+  const int32_t *offsets = array->offsets;
+  const size_t count = (size_t)array->length + 1;
+  const uint8_t *bytes = array->values;
+  oa_buf *rebased = &writer->rebased;
+
+  rebased->len = 0;
+  OA_TRY(oa_buf_reserve(rebased, count * sizeof *offsets));
+  int32_t *out = (void *)rebased->data;
+  for (size_t i = 0; i < count; i++) {
+    out[i] = offsets[i] - offsets[0];
+  }
+  OA_TRY(put_buffer(writer, (part){.data = rebased->data,
+                                   .len = count * sizeof *offsets,
+                                   .width = sizeof *offsets,
+                                   .passing = true}));
+  const size_t len = (size_t)out[count - 1];
+  return put_buffer(
+      writer, (part){.data = len == 0 ? NULL : bytes + offsets[0], .len = len});
+}
+
 static oa_status put_strings(oa_ipc_writer *writer, const oa_array *array,
                              size_t width) {
+  const int32_t *offsets = array->offsets;
+  if (width == sizeof *offsets && offsets != NULL && offsets[0] != 0) {
+    return put_part(writer, array);
+  }
   OA_TRY(put_offsets(writer, array, width));
   /* Without offsets all strings are empty. */
   return put_values(writer, array,

@@ -163,6 +163,7 @@ static oa_status replace(oa_ipc_reader *reader, oa_ipc_dict *dict,
     oa_ipc_dict_reset(&fresh);
     return status;
   }
+  reader->replacements += dict->known ? 1 : 0;
   oa_ipc_dict_reset(dict);
   *dict = fresh;
   dict->known = true;

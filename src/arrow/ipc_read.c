@@ -4,19 +4,30 @@
 #include "arrow/ipc_read_impl.h"
 #include "base/mem.h"
 
-oa_status oa_ipc_reader_new(oa_ipc_reader **out, const oa_ipc_limits *limits) {
+oa_status oa_ipc_reader_new_with(oa_ipc_reader **out,
+                                 const oa_ipc_limits *limits,
+                                 oa_inflater *inflater) {
   oa_ipc_reader *reader = oa_calloc(1, sizeof *reader);
   if (reader == NULL) {
     return OA_ERR_NOMEM;
   }
   reader->limits = limits == NULL ? oa_ipc_limits_default : *limits;
+  reader->inflater = inflater;
+  reader->shares_inflater = true;
   oa_arena_init(&reader->batch_arena, reader->limits.max_memory);
-  oa_status status = oa_inflater_new(&reader->inflater);
+  *out = reader;
+  return OA_OK;
+}
+
+oa_status oa_ipc_reader_new(oa_ipc_reader **out, const oa_ipc_limits *limits) {
+  oa_inflater *inflater = NULL;
+  OA_TRY(oa_inflater_new(&inflater));
+  const oa_status status = oa_ipc_reader_new_with(out, limits, inflater);
   if (status != OA_OK) {
-    oa_free(reader);
+    oa_inflater_free(inflater);
     return status;
   }
-  *out = reader;
+  (*out)->shares_inflater = false;
   return OA_OK;
 }
 
@@ -27,7 +38,9 @@ void oa_ipc_reader_free(oa_ipc_reader *reader) {
   for (size_t i = 0; i < reader->dict_count; i++) {
     oa_ipc_dict_reset(&reader->dicts[i]);
   }
-  oa_inflater_free(reader->inflater);
+  if (!reader->shares_inflater) {
+    oa_inflater_free(reader->inflater);
+  }
   oa_arena_free(&reader->schema_arena);
   oa_arena_free(&reader->batch_arena);
   oa_free(reader);
@@ -62,12 +75,16 @@ static oa_status read_batch(oa_ipc_reader *reader,
   return OA_OK;
 }
 
-static oa_status read_message(oa_ipc_reader *reader,
-                              const oa_ipc_message *message,
-                              const uint8_t *body, oa_error *error) {
+void oa_ipc_reader_drop_batch(oa_ipc_reader *reader) {
   reader->columns = NULL;
   reader->rows = 0;
   oa_arena_reset(&reader->batch_arena);
+}
+
+static oa_status read_message(oa_ipc_reader *reader,
+                              const oa_ipc_message *message,
+                              const uint8_t *body, oa_error *error) {
+  oa_ipc_reader_drop_batch(reader);
   /* What dictionaries keep is no longer there for batches. */
   const size_t most = reader->limits.max_memory;
   reader->batch_arena.max =
@@ -141,6 +158,19 @@ const oa_array *oa_ipc_reader_columns(const oa_ipc_reader *reader,
                                       int64_t *rows) {
   *rows = reader->rows;
   return reader->columns;
+}
+
+size_t oa_ipc_reader_memory(const oa_ipc_reader *reader) {
+  return reader->schema_arena.used + reader->dict_bytes +
+         reader->batch_arena.used;
+}
+
+void oa_ipc_reader_set_max_memory(oa_ipc_reader *reader, size_t max_memory) {
+  reader->limits.max_memory = max_memory;
+}
+
+uint64_t oa_ipc_reader_replacements(const oa_ipc_reader *reader) {
+  return reader->replacements;
 }
 
 int oa_ipc_reader_codec(const oa_ipc_reader *reader) {

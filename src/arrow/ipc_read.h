@@ -18,6 +18,7 @@
 
 #include "arrow/array.h"
 #include "base/error.h"
+#include "codec/codec.h"
 
 typedef struct oa_ipc_reader oa_ipc_reader;
 
@@ -40,6 +41,12 @@ typedef enum oa_ipc_event {
 
 oa_status oa_ipc_reader_new(oa_ipc_reader **out, const oa_ipc_limits *limits);
 void oa_ipc_reader_free(oa_ipc_reader *reader);
+
+/* The same with the decompression state of the caller, which several readers
+ * may share that are used in turn; it is borrowed. */
+oa_status oa_ipc_reader_new_with(oa_ipc_reader **out,
+                                 const oa_ipc_limits *limits,
+                                 oa_inflater *inflater);
 
 /* Reads the one message at the start of BYTES, which stay the caller's and
  * must live until the next call (columns point into them).  On success *USED
@@ -71,6 +78,22 @@ const oa_schema *oa_ipc_reader_schema(const oa_ipc_reader *reader);
  */
 const oa_array *oa_ipc_reader_columns(const oa_ipc_reader *reader,
                                       int64_t *rows);
+
+/* Forgets the last batch and gives its memory back; schema and dictionaries
+ * stay. */
+void oa_ipc_reader_drop_batch(oa_ipc_reader *reader);
+
+/* Bytes of memory that schema, dictionaries and the last batch take. */
+size_t oa_ipc_reader_memory(const oa_ipc_reader *reader);
+
+/* Sets another max_memory for the messages to come: for readers that have a
+ * bound together. */
+void oa_ipc_reader_set_max_memory(oa_ipc_reader *reader, size_t max_memory);
+
+/* A number that is another one after a known dictionary was replaced, but not
+ * when values were only added: what was derived from a dictionary's values
+ * holds as long as it stays. */
+uint64_t oa_ipc_reader_replacements(const oa_ipc_reader *reader);
 
 /* Compression of the last batch's body. */
 int oa_ipc_reader_codec(const oa_ipc_reader *reader);

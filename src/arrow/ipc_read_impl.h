@@ -28,6 +28,7 @@ enum { OA_IPC_NO_DICT = -1 };
 struct oa_ipc_reader {
   oa_ipc_limits limits;
   oa_inflater *inflater;
+  bool shares_inflater; /* it is the caller's */
 
   bool has_schema;
   oa_arena schema_arena;
@@ -37,6 +38,7 @@ struct oa_ipc_reader {
   oa_ipc_dict *dicts;
   size_t dict_count;
   size_t dict_bytes; /* that all dictionaries hold */
+  uint64_t replacements;
 
   oa_arena batch_arena;
   oa_array *columns; /* NULL: no batch was read */

@@ -37,27 +37,32 @@ bool oa_ipc_offsets64_valid(const int64_t *offsets, int64_t length,
 }
 
 /* A negative index seen as unsigned is above every limit, as the limit of a
- * signed type is at most the count of its natural numbers. */
-#define DEFINE_CHECK(NAME, TYPE)                                 \
+ * signed type is at most the count of its natural numbers.  What stands under
+ * a null is mostly 0, so that all rows are looked at first, which is fast. */
+#define DEFINE_CHECK(NAME, TYPE, MOST)                           \
   static bool NAME(const TYPE *indices, const uint8_t *validity, \
                    int64_t length, uint64_t limit) {             \
-    bool outside = false;                                        \
-    if (validity == NULL) {                                      \
-      for (int64_t i = 0; i < length; i++) {                     \
-        outside |= indices[i] >= limit;                          \
-      }                                                          \
-      return !outside;                                           \
+    if (limit > (MOST)) {                                        \
+      return true;                                               \
     }                                                            \
+    TYPE most = 0;                                               \
+    for (int64_t i = 0; i < length; i++) {                       \
+      most = indices[i] > most ? indices[i] : most;              \
+    }                                                            \
+    if (length == 0 || most < limit || validity == NULL) {       \
+      return length == 0 || most < limit;                        \
+    }                                                            \
+    bool outside = false;                                        \
     for (int64_t i = 0; i < length; i++) {                       \
       outside |= (indices[i] >= limit) & oa_bit(validity, i);    \
     }                                                            \
     return !outside;                                             \
   }
 
-DEFINE_CHECK(check8, uint8_t)
-DEFINE_CHECK(check16, uint16_t)
-DEFINE_CHECK(check32, uint32_t)
-DEFINE_CHECK(check64, uint64_t)
+DEFINE_CHECK(check8, uint8_t, UINT8_MAX)
+DEFINE_CHECK(check16, uint16_t, UINT16_MAX)
+DEFINE_CHECK(check32, uint32_t, UINT32_MAX)
+DEFINE_CHECK(check64, uint64_t, INT64_MAX)
 
 static uint64_t index_limit(oa_type type, int64_t count) {
   uint64_t most = INT64_MAX;

@@ -33,30 +33,44 @@ static size_t count_dictionaries(const oa_field *fields, size_t count) {
   return sum;
 }
 
-oa_status oa_ipc_writer_new(oa_ipc_writer **out, const oa_schema *schema,
-                            oa_codec codec, int level) {
-  if (codec == OA_CODEC_GZIP) {
+oa_status oa_ipc_writer_new_shared(oa_ipc_writer **out, const oa_schema *schema,
+                                   oa_codec codec, oa_deflater *deflater) {
+  if (codec == OA_CODEC_GZIP || codec == OA_CODEC_DEFLATE) {
     return OA_ERR_CONFIG; /* not a codec of the format */
   }
   oa_ipc_writer *writer = oa_calloc(1, sizeof *writer);
   if (writer == NULL) {
     return OA_ERR_NOMEM;
   }
-  oa_status status = OA_OK;
   writer->schema = schema;
   writer->block = 1;
+  writer->align = OA_IPC_ALIGN;
   writer->codec = codec;
+  writer->deflater = deflater;
+  writer->shared = true;
   writer->dict_count = count_dictionaries(schema->fields, schema->field_count);
   if (writer->dict_count > 0) {
     writer->kept = oa_calloc(writer->dict_count, sizeof *writer->kept);
-    status = writer->kept == NULL ? OA_ERR_NOMEM : OA_OK;
+    if (writer->kept == NULL) {
+      oa_ipc_writer_free(writer);
+      return OA_ERR_NOMEM;
+    }
   }
-  if (status == OA_OK && codec != OA_CODEC_NONE) {
-    status = oa_deflater_new(&writer->deflater, codec, level);
-  }
-  if (status != OA_OK) {
-    oa_ipc_writer_free(writer);
-    return status;
+  *out = writer;
+  return OA_OK;
+}
+
+oa_status oa_ipc_writer_new(oa_ipc_writer **out, const oa_schema *schema,
+                            oa_codec codec, int level) {
+  oa_ipc_writer *writer = NULL;
+  OA_TRY(oa_ipc_writer_new_shared(&writer, schema, codec, NULL));
+  writer->shared = false;
+  if (codec != OA_CODEC_NONE) {
+    const oa_status status = oa_deflater_new(&writer->deflater, codec, level);
+    if (status != OA_OK) {
+      oa_ipc_writer_free(writer);
+      return status;
+    }
   }
   *out = writer;
   return OA_OK;
@@ -70,10 +84,13 @@ void oa_ipc_writer_free(oa_ipc_writer *writer) {
     oa_buf_free(&writer->kept[i].bytes);
   }
   oa_free(writer->kept);
-  oa_deflater_free(writer->deflater);
+  if (!writer->shared) {
+    oa_deflater_free(writer->deflater);
+  }
   oa_buf_free(&writer->meta);
   oa_buf_free(&writer->body);
   oa_buf_free(&writer->trial);
+  oa_buf_free(&writer->rebased);
   oa_buf_free(&writer->choices);
   oa_buf_free(&writer->pieces);
   oa_buf_free(&writer->iov);
@@ -161,27 +178,33 @@ static size_t put_batch_table(oa_ipc_writer *writer, oa_flat_builder *flat,
   return table;
 }
 
+/* Which message it is. */
+typedef struct message_kind {
+  int64_t dictionary; /* its id, or negative: a RecordBatch */
+  bool delta;
+} message_kind;
+
 /* Puts the frame and flatbuffer of the message whose body was just made into
- * META.  A negative DICTIONARY is a RecordBatch. */
+ * META. */
 static oa_status put_header(oa_ipc_writer *writer, int64_t rows,
-                            int64_t dictionary) {
+                            message_kind kind) {
   const size_t frame = writer->meta.len;
   oa_flat_builder flat;
   OA_TRY(oa_buf_put_zeros(&writer->meta, OA_IPC_PREFIX));
   const size_t root = oa_flat_begin(&flat, &writer->meta);
-  if (dictionary < 0) {
-    const size_t header =
+  if (kind.dictionary < 0) {
+    const size_t slot =
         oa_ipc_put_message(&flat, root, OA_IPC_HEADER_BATCH, writer->body_at);
-    oa_flat_link(&flat, header, put_batch_table(writer, &flat, rows));
+    oa_flat_link(&flat, slot, put_batch_table(writer, &flat, rows));
   } else {
-    const size_t header = oa_ipc_put_message(
+    const size_t slot = oa_ipc_put_message(
         &flat, root, OA_IPC_HEADER_DICTIONARY, writer->body_at);
     oa_flat_slot slots[OA_DICTIONARY_SLOTS] = {
-        [OA_DICTIONARY_ID] = {.width = 8, .value = dictionary},
+        [OA_DICTIONARY_ID] = {.width = 8, .value = kind.dictionary},
         [OA_DICTIONARY_DATA] = {.width = OA_FLAT_OFFSET},
-        [OA_DICTIONARY_IS_DELTA] = {.width = 1, .value = 0},
+        [OA_DICTIONARY_IS_DELTA] = {.width = 1, .value = kind.delta},
     };
-    oa_flat_link(&flat, header,
+    oa_flat_link(&flat, slot,
                  oa_flat_put_table(&flat, slots, OA_DICTIONARY_SLOTS));
     oa_flat_link(&flat, slots[OA_DICTIONARY_DATA].at,
                  put_batch_table(writer, &flat, rows));
@@ -208,12 +231,12 @@ static oa_status pad_to_block(oa_ipc_writer *writer, size_t header) {
  * bytes are made after them. */
 static oa_status put_message(oa_ipc_writer *writer, const oa_field *fields,
                              const oa_array *columns, size_t count,
-                             int64_t rows, int64_t dictionary) {
+                             int64_t rows, message_kind kind) {
   const size_t first = writer->pieces.len;
   const size_t meta = writer->meta.len;
   /* A dictionary that is left out must not move the places of the others. */
   writer->choice_at =
-      (dictionary < 0 ? writer->dict_count : (size_t)dictionary) *
+      (kind.dictionary < 0 ? writer->dict_count : (size_t)kind.dictionary) *
       DICTIONARY_BUFFERS;
   writer->nodes.len = 0;
   writer->buffers.len = 0;
@@ -223,14 +246,14 @@ static oa_status put_message(oa_ipc_writer *writer, const oa_field *fields,
   for (size_t i = 0; i < count; i++) {
     OA_TRY(oa_ipc_put_array(writer, &fields[i], &columns[i]));
   }
-  OA_TRY(put_header(writer, rows, dictionary));
-  if (dictionary < 0 && writer->block > 1) {
+  OA_TRY(put_header(writer, rows, kind));
+  if (kind.dictionary < 0 && writer->block > 1) {
     OA_TRY(pad_to_block(writer, writer->meta.len - meta));
     writer->meta.len = meta;
-    OA_TRY(put_header(writer, rows, dictionary));
+    OA_TRY(put_header(writer, rows, kind));
   }
-  oa_ipc_piece *header = (void *)(writer->pieces.data + first);
-  header->len = writer->meta.len - meta;
+  oa_ipc_piece *piece = (void *)(writer->pieces.data + first);
+  piece->len = writer->meta.len - meta;
   return OA_OK;
 }
 
@@ -285,14 +308,45 @@ static oa_status keep(oa_ipc_dict_kept *kept, const oa_field *values,
   return OA_OK;
 }
 
+/* The entries of DICTIONARY from FROM on; offsets stay those of the whole. */
+static oa_array entries_from(const oa_array *dictionary, const oa_field *values,
+                             int64_t from) {
+  const size_t width = oa_field_width(values);
+  oa_array rest = *dictionary;
+  rest.length -= from;
+  if (rest.values != NULL && width > 0) {
+    rest.values = (const uint8_t *)rest.values + (size_t)from * width;
+  }
+  if (rest.offsets != NULL) {
+    rest.offsets = (const int32_t *)rest.offsets + from;
+  }
+  return rest;
+}
+
+/* What the stream lacks of a dictionary of which it has SENT entries. */
+static oa_status put_growth(oa_ipc_writer *writer, const oa_field *plain,
+                            const oa_array *values, size_t id, int64_t sent) {
+  const message_kind kind = {.dictionary = (int64_t)id, .delta = sent > 0};
+  if (sent == values->length) {
+    return OA_OK;
+  }
+  assert(sent < values->length && values->null_count == 0);
+  const oa_array rest = entries_from(values, plain, sent > 0 ? sent : 0);
+  return put_message(writer, plain, &rest, 1, rest.length, kind);
+}
+
 static oa_status put_dictionary(oa_ipc_writer *writer, const oa_field *field,
-                                const oa_array *array, size_t id) {
+                                const oa_array *array, size_t id,
+                                const int64_t *sent) {
   static const oa_array nothing = {0};
   const oa_array *values =
       array->dictionary == NULL ? &nothing : array->dictionary;
   oa_field plain = *field;
   plain.dictionary = false;
 
+  if (sent != NULL) {
+    return put_growth(writer, &plain, values, id, sent[id]);
+  }
   oa_ipc_dict_kept *kept = &writer->kept[id];
   if (keepable(&plain, values)) {
     bool same = false;
@@ -304,24 +358,27 @@ static oa_status put_dictionary(oa_ipc_writer *writer, const oa_field *field,
     kept->current = false;
     kept->in_stream = false;
   }
-  return put_message(writer, &plain, values, 1, values->length, (int64_t)id);
+  return put_message(writer, &plain, values, 1, values->length,
+                     (message_kind){.dictionary = (int64_t)id});
 }
 
 static oa_status put_dictionaries(oa_ipc_writer *writer, const oa_field *fields,
                                   const oa_array *columns, size_t count,
-                                  size_t *next_id) {
+                                  const int64_t *sent, size_t *next_id) {
   for (size_t i = 0; i < count; i++) {
     if (fields[i].dictionary) {
-      OA_TRY(put_dictionary(writer, &fields[i], &columns[i], (*next_id)++));
+      OA_TRY(
+          put_dictionary(writer, &fields[i], &columns[i], (*next_id)++, sent));
     }
     OA_TRY(put_dictionaries(writer, fields[i].children, columns[i].children,
-                            fields[i].child_count, next_id));
+                            fields[i].child_count, sent, next_id));
   }
   return OA_OK;
 }
 
-oa_status oa_ipc_write_batch(oa_ipc_writer *writer, const oa_array *columns,
-                             int64_t rows, oa_ipc_pieces *out) {
+static oa_status write_batch(oa_ipc_writer *writer, const oa_array *columns,
+                             int64_t rows, const int64_t *sent,
+                             oa_ipc_pieces *out) {
   const oa_schema *schema = writer->schema;
   size_t next_id = 0;
   for (size_t i = 0; i < schema->field_count; i++) {
@@ -329,10 +386,25 @@ oa_status oa_ipc_write_batch(oa_ipc_writer *writer, const oa_array *columns,
   }
   begin(writer);
   OA_TRY(put_dictionaries(writer, schema->fields, columns, schema->field_count,
-                          &next_id));
+                          sent, &next_id));
   OA_TRY(put_message(writer, schema->fields, columns, schema->field_count, rows,
-                     -1));
+                     (message_kind){.dictionary = -1}));
   return finish(writer, out);
+}
+
+oa_status oa_ipc_write_batch(oa_ipc_writer *writer, const oa_array *columns,
+                             int64_t rows, oa_ipc_pieces *out) {
+  return write_batch(writer, columns, rows, NULL, out);
+}
+
+oa_status oa_ipc_write_growing(oa_ipc_writer *writer, const oa_array *columns,
+                               int64_t rows, const int64_t *sent,
+                               oa_ipc_pieces *out) {
+  return write_batch(writer, columns, rows, sent, out);
+}
+
+void oa_ipc_writer_set_align(oa_ipc_writer *writer, size_t align) {
+  writer->align = align;
 }
 
 void oa_ipc_writer_set_block(oa_ipc_writer *writer, size_t block) {

@@ -4,7 +4,9 @@
  * The writer makes whole messages and never touches a file: it hands back a
  * list of pieces that the caller writes in order (writev).  Uncompressed
  * column buffers are pointed at, not copied.  Every body buffer starts at a
- * multiple of 64 bytes and every message at a multiple of 8.
+ * multiple of 64 bytes and every message at a multiple of 8.  Offsets of
+ * strings that begin behind 0, as those of a part of an array do, are written
+ * as if they began there.
  * (Arrow columnar format, "Encapsulated message format"; Message.fbs.)
  *
  * One thread at a time.
@@ -36,6 +38,11 @@ typedef struct oa_ipc_pieces {
  * A compressed buffer that does not shrink is stored as it is (-1). */
 oa_status oa_ipc_writer_new(oa_ipc_writer **out, const oa_schema *schema,
                             oa_codec codec, int level);
+
+/* The same with a DEFLATER of CODEC that several writers share; it is borrowed
+ * until oa_ipc_writer_free().  NULL with OA_CODEC_NONE. */
+oa_status oa_ipc_writer_new_shared(oa_ipc_writer **out, const oa_schema *schema,
+                                   oa_codec codec, oa_deflater *deflater);
 void oa_ipc_writer_free(oa_ipc_writer *writer);
 
 /* The Schema message that opens a stream. */
@@ -47,6 +54,21 @@ oa_status oa_ipc_write_schema(oa_ipc_writer *writer, oa_ipc_pieces *out);
  * field->dictionary may have no dictionary when no value is valid. */
 oa_status oa_ipc_write_batch(oa_ipc_writer *writer, const oa_array *columns,
                              int64_t rows, oa_ipc_pieces *out);
+
+/* One batch of a stream whose dictionaries grow, for readers that take deltas.
+ * SENT has, for each dictionary id (depth first in the schema), how many of
+ * the dictionary's entries stand in the stream: what is behind them is sent as
+ * a delta, none when there is nothing behind.  0 sends all entries in place of
+ * those that may stand there; -1 says that the stream has no such dictionary
+ * yet, so that an empty one is sent too.  The caller counts; a writer is used
+ * with this call or with oa_ipc_write_batch(), never with both. */
+oa_status oa_ipc_write_growing(oa_ipc_writer *writer, const oa_array *columns,
+                               int64_t rows, const int64_t *sent,
+                               oa_ipc_pieces *out);
+
+/* Has body buffers start at multiples of ALIGN bytes instead: 8 or 64.  Many
+ * small messages are smaller so. */
+void oa_ipc_writer_set_align(oa_ipc_writer *writer, size_t align);
 
 /* Has every batch end at a multiple of BLOCK bytes of the stream, by padding
  * its body, which the format allows; the first one counts with the Schema

@@ -21,9 +21,12 @@ struct oa_ipc_writer {
   const oa_schema *schema;
   oa_codec codec;
   oa_deflater *deflater;
+  bool shared;            /* the deflater is somebody else's */
+  size_t align;           /* of body buffers */
   oa_buf meta;            /* frames and flatbuffers of all messages of a call */
   oa_buf body;            /* bytes of bodies that are not column memory */
   oa_buf trial;           /* compressed samples */
+  oa_buf rebased;         /* offsets of an array that is part of another */
   oa_buf choices;         /* oa_ipc_choice, a buffer of the batch each */
   size_t choice_at;       /* of the buffer that comes next */
   size_t fan;             /* items a row of the list around; 0 = none */

@@ -133,8 +133,19 @@ static bool resize_column(oa_table *table, oa_column *column, uint32_t rows) {
 }
 
 oa_status oa_table_grow(oa_table *table) {
-  const uint32_t rows =
-      table->capacity == 0 ? FIRST_ROWS : table->capacity * GROWTH;
+  return oa_table_reserve_rows(table, 1);
+}
+
+oa_status oa_table_reserve_rows(oa_table *table, size_t more) {
+  const size_t need = more > MAX_ROWS ? more : table->length + more;
+  uint32_t rows = table->capacity;
+
+  if (need <= rows) {
+    return OA_OK;
+  }
+  while (rows < need && rows <= MAX_ROWS) {
+    rows = rows == 0 ? FIRST_ROWS : rows * GROWTH;
+  }
   if (rows > MAX_ROWS) {
     table->tree->failed = true;
     return OA_ERR_LIMIT;
@@ -186,6 +197,10 @@ static bool start_gaps(oa_table *table, oa_column *column) {
   column->gaps = true;
   column->starts_gaps = false;
   return true;
+}
+
+bool oa_column_open_gaps(oa_table *table, oa_column *column) {
+  return !column->starts_gaps || start_gaps(table, column);
 }
 
 bool oa_column_catch_up(oa_table *table, oa_column *column, uint32_t row) {
@@ -350,7 +365,11 @@ void oa_fill_u8(oa_table *table, oa_column *column, uint32_t from,
 
 void oa_fill_u32(oa_table *table, oa_column *column, uint32_t from,
                  uint32_t value) {
-  const uint32_t to = table->length;
+  oa_fill_u32_to(table, column, from, table->length, value);
+}
+
+void oa_fill_u32_to(oa_table *table, oa_column *column, uint32_t from,
+                    uint32_t to, uint32_t value) {
   if (from == to || !oa_column_catch_up(table, column, from)) {
     return;
   }
@@ -363,7 +382,11 @@ void oa_fill_u32(oa_table *table, oa_column *column, uint32_t from,
 
 void oa_fill_u64(oa_table *table, oa_column *column, uint32_t from,
                  uint64_t value) {
-  const uint32_t to = table->length;
+  oa_fill_u64_to(table, column, from, table->length, value);
+}
+
+void oa_fill_u64_to(oa_table *table, oa_column *column, uint32_t from,
+                    uint32_t to, uint64_t value) {
   if (from == to || !oa_column_catch_up(table, column, from)) {
     return;
   }

@@ -93,6 +93,10 @@ OA_INLINE size_t oa_table_used(const oa_table *table) {
 
 oa_status oa_table_grow(oa_table *table);
 
+/* Makes sure that MORE rows from `length` on may be written.  OA_ERR_NOMEM;
+ * OA_ERR_LIMIT: more rows than 32 bits may count.  Both fail the table. */
+oa_status oa_table_reserve_rows(oa_table *table, size_t more);
+
 /* Makes sure that the row at `length` may be written. */
 OA_INLINE oa_status oa_table_reserve(oa_table *table) {
   return table->length < table->capacity ? OA_OK : oa_table_grow(table);
@@ -101,6 +105,10 @@ OA_INLINE oa_status oa_table_reserve(oa_table *table) {
 /* Brings COLUMN's buffers up to ROW: nulls for rows passed over.  False and
  * a failed table when there is no memory. */
 bool oa_column_catch_up(oa_table *table, oa_column *column, uint32_t row);
+
+/* From now on bits say which of a nullable COLUMN's rows hold a value; of no
+ * other column.  False and a failed table when there is no memory. */
+bool oa_column_open_gaps(oa_table *table, oa_column *column);
 
 /* The row's value is about to be written.  Memory behind what is filled is
  * zero already, so a gap mostly costs nothing. */
@@ -209,5 +217,11 @@ void oa_fill_u32(oa_table *table, oa_column *column, uint32_t from,
                  uint32_t value);
 void oa_fill_u64(oa_table *table, oa_column *column, uint32_t from,
                  uint64_t value);
+
+/* The same for the rows [from, to), none of which lies behind the table. */
+void oa_fill_u32_to(oa_table *table, oa_column *column, uint32_t from,
+                    uint32_t to, uint32_t value);
+void oa_fill_u64_to(oa_table *table, oa_column *column, uint32_t from,
+                    uint32_t to, uint64_t value);
 
 #endif

@@ -15,9 +15,11 @@
 
 typedef enum oa_codec {
   OA_CODEC_NONE,
-  OA_CODEC_GZIP, /* RFC 1952, also several members in a row */
-  OA_CODEC_ZSTD, /* one or more frames (RFC 8878) */
-  OA_CODEC_LZ4,  /* one LZ4 frame, not a raw block */
+  OA_CODEC_GZIP,    /* RFC 1952, also several members in a row */
+  OA_CODEC_ZSTD,    /* one or more frames (RFC 8878) */
+  OA_CODEC_LZ4,     /* one LZ4 frame, not a raw block */
+  OA_CODEC_DEFLATE, /* zlib (RFC 1950), or the same without header and checksum
+                       (RFC 1951); only to decompress */
 } oa_codec;
 
 /* Decompression state of one thread, kept between messages. */

@@ -107,6 +107,7 @@ static oa_status open_codec(oa_deflater *deflater, int level) {
     case OA_CODEC_LZ4:
       return open_lz4(deflater, level);
     case OA_CODEC_NONE:
+    case OA_CODEC_DEFLATE:
       break;
   }
   return OA_ERR_CONFIG;

@@ -121,14 +121,18 @@ static size_t gzip_hint(source from) {
   return hint < most ? hint : most;
 }
 
-static oa_status gzip_member(oa_inflater *inflater, source *from, target *to,
-                             oa_error *error) {
+/* One of libdeflate's functions that decompress one member or stream. */
+typedef enum libdeflate_result (*reader)(struct libdeflate_decompressor *,
+                                         const void *, size_t, void *, size_t,
+                                         size_t *, size_t *);
+
+static oa_status read_one(oa_inflater *inflater, reader read, source *from,
+                          target *to, oa_error *error) {
   for (;;) {
     size_t used = 0;
     size_t made = 0;
-    switch (libdeflate_gzip_decompress_ex(inflater->gzip, from->at, from->len,
-                                          to->base + to->len, room(to), &used,
-                                          &made)) {
+    switch (read(inflater->gzip, from->at, from->len, to->base + to->len,
+                 room(to), &used, &made)) {
       case LIBDEFLATE_SUCCESS:
         from->at += used;
         from->len -= used;
@@ -141,25 +145,67 @@ static oa_status gzip_member(oa_inflater *inflater, source *from, target *to,
         OA_TRY(make_room(to, 2 * (room(to) + FIRST_ROOM)));
         break;
       default:
-        return oa_error_set(error, OA_ERR_MALFORMED,
-                            "gzip data is damaged or cut short");
+        return OA_ERR_MALFORMED;
     }
   }
 }
 
-static oa_status inflate_gzip(oa_inflater *inflater, source from, target *to,
-                              oa_error *error) {
+static oa_status need_libdeflate(oa_inflater *inflater) {
   if (inflater->gzip == NULL) {
     inflater->gzip = libdeflate_alloc_decompressor();
-    if (inflater->gzip == NULL) {
-      return OA_ERR_NOMEM;
-    }
   }
+  return inflater->gzip == NULL ? OA_ERR_NOMEM : OA_OK;
+}
+
+static oa_status inflate_gzip(oa_inflater *inflater, source from, target *to,
+                              oa_error *error) {
+  OA_TRY(need_libdeflate(inflater));
   OA_TRY(make_room(to, gzip_hint(from)));
   do {
-    OA_TRY(gzip_member(inflater, &from, to, error));
+    const oa_status status =
+        read_one(inflater, libdeflate_gzip_decompress_ex, &from, to, error);
+    if (status == OA_ERR_MALFORMED) {
+      return oa_error_set(error, status, "gzip data is damaged or cut short");
+    }
+    OA_TRY(status);
   } while (from.len > 0);
   return OA_OK;
+}
+
+/* --- deflate --- */
+
+/* HTTP's "deflate" is the zlib format (RFC 9110, section 8.4.1.2), and many
+ * senders leave its header and checksum out.  RFC 1950: method 8, a window of
+ * at most 32 KiB, and a check that the two bytes are a multiple of 31. */
+static bool is_zlib(source from) {
+  return from.len >= 2 && (from.at[0] & 0x0f) == 8 && from.at[0] >> 4 <= 7 &&
+         (from.at[0] * 256 + from.at[1]) % 31 == 0;
+}
+
+static oa_status inflate_deflate(oa_inflater *inflater, source from, target *to,
+                                 oa_error *error) {
+  source rest = from;
+  oa_status status = OA_ERR_MALFORMED;
+  OA_TRY(need_libdeflate(inflater));
+  OA_TRY(make_room(to, guess(from.len)));
+  if (is_zlib(from)) {
+    status =
+        read_one(inflater, libdeflate_zlib_decompress_ex, &rest, to, error);
+  }
+  /* The first two bytes of one without a header may look like one. */
+  if (status == OA_ERR_MALFORMED) {
+    rest = from;
+    status =
+        read_one(inflater, libdeflate_deflate_decompress_ex, &rest, to, error);
+  }
+  if (status == OA_ERR_MALFORMED) {
+    return oa_error_set(error, status, "deflate data is damaged or cut short");
+  }
+  OA_TRY(status);
+  return rest.len == 0
+             ? OA_OK
+             : oa_error_set(error, OA_ERR_MALFORMED,
+                            "%zu bytes follow the deflate data", rest.len);
 }
 
 /* --- zstd --- */
@@ -410,6 +456,8 @@ static oa_status inflate(oa_inflater *inflater, oa_codec codec, source from,
       return OA_OK;
     case OA_CODEC_GZIP:
       return inflate_gzip(inflater, from, to, error);
+    case OA_CODEC_DEFLATE:
+      return inflate_deflate(inflater, from, to, error);
     case OA_CODEC_ZSTD:
       return inflate_zstd(inflater, from, to, error);
     case OA_CODEC_LZ4:

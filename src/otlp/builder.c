@@ -71,6 +71,7 @@ oa_status oa_otlp_builder_new(oa_otlp_builder **out, oa_signal signal,
   const oa_schema *schema = oa_otlp_schema(signal);
   builder->signal = signal;
   builder->ords = ords;
+  builder->generation = seed;
   builder->resources.raw.seed = seed;
   builder->scopes.raw.seed = seed;
   const oa_status status =
@@ -147,6 +148,7 @@ void oa_builder_settle(oa_otlp_builder *builder) {
 }
 
 void oa_builder_forget(oa_otlp_builder *builder) {
+  builder->generation++;
   oa_attrs_forget(&builder->attributes);
   oa_attrs_forget(&builder->attributes_2);
   oa_attrs_forget(&builder->attributes_3);
@@ -185,6 +187,23 @@ static void put_path(const oa_otlp_builder *builder, char *out, size_t size) {
                              i == 0 ? "" : ".", name, builder->index[i]);
     used += (size_t)len;
     assert(used < size);
+  }
+}
+
+void oa_builder_keep_place(const oa_otlp_builder *builder,
+                           oa_builder_place *place) {
+  place->rows = builder->root.length;
+  for (size_t i = 0; i < builder->dict_count; i++) {
+    place->dicts[i] = builder->dicts[i]->count;
+  }
+}
+
+void oa_builder_go_back(oa_otlp_builder *builder,
+                        const oa_builder_place *place) {
+  oa_builder_cut(builder, place->rows);
+  oa_builder_forget(builder);
+  for (size_t i = 0; i < builder->dict_count; i++) {
+    oa_dict_truncate(builder->dicts[i], place->dicts[i]);
   }
 }
 

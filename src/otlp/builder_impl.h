@@ -90,6 +90,8 @@ enum {
 
 struct oa_otlp_builder {
   oa_signal signal;
+  uint64_t generation; /* another one after strings left the dictionaries; no
+                          two builders have the same */
   oa_table_tree tree;
   oa_table root;
   oa_table *tables[OA_BUILDER_MAX_TABLES]; /* all of them, root first */
@@ -117,6 +119,7 @@ struct oa_otlp_builder {
   uint32_t index[4];      /* of resource, scope, record and data point in it */
   unsigned levels;        /* of index, that lead to what is read now */
   const char *point_list; /* "sum.data_points" and the like */
+  size_t metadata_left;   /* bytes of metadata that may still be repeated */
 };
 
 static inline oa_column *oa_builder_column(oa_otlp_builder *builder,
@@ -134,6 +137,19 @@ void oa_builder_forget(oa_otlp_builder *builder);
  * put into the child tables. */
 void oa_builder_cut(oa_otlp_builder *builder, uint32_t rows);
 
+/* Where a builder stands: before a request, to go back to when it fails. */
+typedef struct oa_builder_place {
+  uint32_t rows;
+  uint32_t dicts[OA_BUILDER_MAX_DICTS];
+} oa_builder_place;
+
+void oa_builder_keep_place(const oa_otlp_builder *builder,
+                           oa_builder_place *place);
+
+/* Forgets all rows and strings since. */
+void oa_builder_go_back(oa_otlp_builder *builder,
+                        const oa_builder_place *place);
+
 /* Notes why records are left out (the first reason is kept, with the path of
  * what is read now in front) and returns OA_RECORD_REJECTED. */
 oa_status oa_builder_reject(oa_otlp_builder *builder, const char *format, ...)
@@ -149,6 +165,16 @@ oa_status oa_builder_fill_resource(oa_otlp_builder *builder, uint32_t from,
 oa_status oa_builder_fill_scope(oa_otlp_builder *builder, uint32_t from,
                                 oa_cursor scope, bool present,
                                 oa_cursor schema_url);
+
+/* The entry of the Resource or InstrumentationScope message RAW, read when it
+ * is new.  OA_ERR_LIMIT: an attribute is nested too deep; OA_ERR_MALFORMED,
+ * OA_ERR_TRUNCATED: it is no such message; OA_ERR_NOMEM. */
+oa_status oa_builder_find_owner(oa_otlp_builder *builder, bool resource,
+                                oa_cursor raw, int32_t *entry);
+
+/* Fills the rows [FROM, TO) of the columns that ENTRY gives. */
+void oa_builder_put_owner(oa_otlp_builder *builder, bool resource,
+                          uint32_t from, uint32_t to, int32_t entry);
 
 /* --- attrs.c --- */
 

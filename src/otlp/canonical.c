@@ -8,7 +8,7 @@
 enum {
   /* A value is two messages (AnyValue, then ArrayValue or KeyValueList with
    * KeyValue), so this is never reached before the limit on values. */
-  MAX_MESSAGES = 3 * OA_OTLP_MAX_DEPTH + 8,
+  MAX_MESSAGES = 3 * OA_OTLP_MAX_DEPTH + 16,
 };
 
 typedef struct walk {
@@ -39,29 +39,10 @@ static oa_status put_length(oa_buf *out, size_t start) {
   return OA_OK;
 }
 
-static oa_wire wire_of(oa_message_kind kind) {
-  switch (kind) {
-    case OA_KIND_FIXED32:
-      return OA_WIRE_FIXED32;
-    case OA_KIND_FIXED64:
-      return OA_WIRE_FIXED64;
-    case OA_KIND_STRING:
-    case OA_KIND_BYTES:
-    case OA_KIND_MESSAGE:
-      return OA_WIRE_BYTES;
-    default:
-      return OA_WIRE_VARINT;
-  }
-}
-
-static uint32_t tag_of(const oa_message_field *field) {
-  return OA_TAG(field->number, wire_of(field->kind));
-}
-
 static oa_status put_string(walk *w, const oa_message_field *field,
                             oa_cursor text) {
   const size_t len = oa_cursor_left(&text);
-  OA_TRY(put_varint(w->out, tag_of(field)));
+  OA_TRY(put_varint(w->out, oa_message_tag(field)));
   if (field->kind == OA_KIND_BYTES || oa_utf8_valid(text.at, len)) {
     OA_TRY(put_varint(w->out, len));
     return oa_buf_put(w->out, text.at, len);
@@ -85,14 +66,10 @@ static uint64_t cut(oa_message_kind kind, uint64_t value) {
   }
 }
 
-/* A scalar that is the default is left out, unless its presence counts. */
-static oa_status put_scalar(walk *w, const oa_message_field *field,
+/* A number without its tag. */
+static oa_status put_number(walk *w, const oa_message_field *field,
                             uint64_t value) {
   value = cut(field->kind, value);
-  if (value == 0 && !field->oneof && !field->repeated) {
-    return OA_OK;
-  }
-  OA_TRY(put_varint(w->out, tag_of(field)));
   if (field->kind == OA_KIND_FIXED64) {
     return oa_buf_put(w->out, &value, sizeof value);
   }
@@ -103,12 +80,21 @@ static oa_status put_scalar(walk *w, const oa_message_field *field,
   return put_varint(w->out, value);
 }
 
+/* A scalar that is the default is left out, unless its presence counts. */
+static oa_status put_scalar(walk *w, const oa_message_field *field,
+                            uint64_t value) {
+  if (cut(field->kind, value) == 0 && !field->oneof && !field->optional) {
+    return OA_OK;
+  }
+  OA_TRY(put_varint(w->out, oa_message_tag(field)));
+  return put_number(w, field, value);
+}
+
 static oa_status put_message(walk *w, const oa_message_field *field,
                              oa_cursor bytes) {
-  OA_TRY(put_varint(w->out, tag_of(field)));
+  OA_TRY(put_varint(w->out, oa_message_tag(field)));
   const size_t start = w->out->len;
-  /* Array and map values are the containers whose depth is bounded. */
-  const bool value = field->oneof;
+  const bool value = field->nested;
   if (w->messages >= MAX_MESSAGES ||
       (value && w->values >= OA_OTLP_MAX_DEPTH)) {
     return OA_ERR_LIMIT;
@@ -156,7 +142,7 @@ static oa_status oneof_winner(const oa_message *message, oa_cursor cursor,
     OA_TRY(read_value(&cursor, tag, &scalar, &bytes));
     for (size_t i = 0; i < message->count; i++) {
       const oa_message_field *field = &message->fields[i];
-      if (field->oneof && tag_of(field) == tag && tag != *winner) {
+      if (field->oneof && oa_message_tag(field) == tag && tag != *winner) {
         *winner = tag;
         *from = at;
       }
@@ -183,7 +169,7 @@ static oa_status copy_field(walk *w, const oa_message_field *field,
     if (status == OA_OK) {
       status = read_value(&cursor, tag, &value, &bytes);
     }
-    if (status != OA_OK || tag != tag_of(field)) {
+    if (status != OA_OK || tag != oa_message_tag(field)) {
       continue;
     }
     if (field->repeated) {
@@ -218,6 +204,44 @@ static oa_status copy_field(walk *w, const oa_message_field *field,
   return status;
 }
 
+/* The numbers of one packed run. */
+static oa_status copy_run(walk *w, const oa_message_field *field,
+                          oa_cursor run) {
+  const uint32_t tag = oa_message_tag(field);
+  while (!oa_cursor_done(&run)) {
+    uint64_t value = 0;
+    oa_cursor none;
+    OA_TRY(read_value(&run, tag, &value, &none));
+    OA_TRY(put_number(w, field, value));
+  }
+  return OA_OK;
+}
+
+/* Repeated numbers may come packed, in several runs, or one by one. */
+static oa_status copy_numbers(walk *w, const oa_message_field *field,
+                              oa_cursor cursor) {
+  const size_t before = w->out->len;
+  OA_TRY(put_varint(w->out, OA_TAG(field->number, OA_WIRE_BYTES)));
+  const size_t start = w->out->len;
+  while (!oa_cursor_done(&cursor)) {
+    uint32_t tag;
+    oa_cursor bytes = {0};
+    uint64_t value = 0;
+    OA_TRY(oa_cursor_tag(&cursor, &tag));
+    OA_TRY(read_value(&cursor, tag, &value, &bytes));
+    if (tag == OA_TAG(field->number, OA_WIRE_BYTES)) {
+      OA_TRY(copy_run(w, field, bytes));
+    } else if (tag == oa_message_tag(field)) {
+      OA_TRY(put_number(w, field, value));
+    }
+  }
+  if (w->out->len == start) {
+    w->out->len = before;
+    return OA_OK;
+  }
+  return put_length(w->out, start);
+}
+
 static oa_status copy_message(walk *w, const oa_message *message,
                               oa_cursor cursor) {
   uint32_t winner;
@@ -227,12 +251,14 @@ static oa_status copy_message(walk *w, const oa_message *message,
     const oa_message_field *field = &message->fields[i];
     oa_cursor rest = cursor;
     if (field->oneof) {
-      if (tag_of(field) != winner) {
+      if (oa_message_tag(field) != winner) {
         continue;
       }
       rest.at = from;
     }
-    OA_TRY(copy_field(w, field, rest));
+    OA_TRY(field->repeated && field->kind < OA_KIND_STRING
+               ? copy_numbers(w, field, rest)
+               : copy_field(w, field, rest));
   }
   return OA_OK;
 }

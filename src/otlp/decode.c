@@ -18,6 +18,9 @@ enum {
   TAG_RESOURCE_X = OA_TAG(1, OA_WIRE_BYTES),
 };
 
+/* Bytes of metrics' metadata that one request may have repeated. */
+enum { METADATA_MAX = 64 * 1024 * 1024 };
+
 /* When the owner was rejected its records go with it. */
 static oa_status settle(oa_otlp_builder *builder, oa_status status,
                         uint32_t rows, uint64_t accepted) {
@@ -104,27 +107,6 @@ static oa_status decode_request(oa_otlp_builder *builder, oa_cursor cursor,
   return OA_OK;
 }
 
-/* Where the builder stood before a request. */
-typedef struct mark {
-  uint32_t rows;
-  uint32_t dicts[OA_BUILDER_MAX_DICTS];
-} mark;
-
-static void set_mark(const oa_otlp_builder *builder, mark *m) {
-  m->rows = builder->root.length;
-  for (size_t i = 0; i < builder->dict_count; i++) {
-    m->dicts[i] = builder->dicts[i]->count;
-  }
-}
-
-static void go_back(oa_otlp_builder *builder, const mark *m) {
-  oa_builder_cut(builder, m->rows);
-  oa_builder_forget(builder);
-  for (size_t i = 0; i < builder->dict_count; i++) {
-    oa_dict_truncate(builder->dicts[i], m->dicts[i]);
-  }
-}
-
 oa_status oa_otlp_decode(oa_otlp_builder *builder, const uint8_t *bytes,
                          size_t len, oa_otlp_result *result, oa_error *error) {
   static const decode_record records[OA_SIGNAL_COUNT] = {
@@ -132,12 +114,13 @@ oa_status oa_otlp_decode(oa_otlp_builder *builder, const uint8_t *bytes,
       [OA_METRICS] = oa_decode_metric,
       [OA_LOGS] = oa_decode_log,
   };
-  mark before = {0};
-  set_mark(builder, &before);
+  oa_builder_place before = {0};
+  oa_builder_keep_place(builder, &before);
   *result = (oa_otlp_result){0};
   builder->result = result;
   builder->tree.failed = false;
   builder->tree.repaired = 0;
+  builder->metadata_left = METADATA_MAX;
   oa_builder_reserve_ords(builder, len);
 
   const oa_cursor cursor =
@@ -153,7 +136,7 @@ oa_status oa_otlp_decode(oa_otlp_builder *builder, const uint8_t *bytes,
   if (status == OA_OK) {
     return OA_OK;
   }
-  go_back(builder, &before);
+  oa_builder_go_back(builder, &before);
   *result = (oa_otlp_result){0};
   if (status == OA_ERR_TRUNCATED || status == OA_ERR_MALFORMED) {
     oa_message_explain(builder->signal, bytes, len, error);

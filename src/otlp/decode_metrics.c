@@ -18,10 +18,9 @@ enum {
 
 typedef struct metric {
   oa_cursor name, description, unit;
-  oa_cursor all;  /* the whole message */
   oa_cursor data; /* from the data oneof's first piece that counts on */
   uint32_t data_tag;
-  bool has_metadata;
+  oa_cursor metadata; /* from its first piece to its last; none when empty */
   uint8_t type;
   uint64_t temporality, monotonic;
   uint32_t points; /* stored so far */
@@ -30,7 +29,6 @@ typedef struct metric {
 /* The fields of the metric itself: its points come in a second pass, as
  * only then is it known which of the oneof's kinds counts. */
 static oa_status read_metric(metric *m, oa_cursor cursor) {
-  m->all = cursor;
   while (!oa_cursor_done(&cursor)) {
     const uint8_t *at = cursor.at;
     oa_cursor ignored;
@@ -59,7 +57,8 @@ static oa_status read_metric(metric *m, oa_cursor cursor) {
         break;
       case TAG_METADATA:
         OA_TRY(oa_cursor_bytes(&cursor, &ignored));
-        m->has_metadata = true;
+        m->metadata.at = m->metadata.at == NULL ? at : m->metadata.at;
+        m->metadata.end = cursor.at;
         break;
       default:
         OA_TRY(oa_cursor_skip(&cursor, tag));
@@ -106,9 +105,17 @@ static uint8_t metric_type(uint32_t data_tag) {
 static oa_status put_metadata(oa_otlp_builder *b, const metric *m) {
   oa_attrs *attrs = &b->attributes_3;
   const uint32_t before = attrs->table->length;
-  oa_cursor cursor = m->all;
+  oa_cursor cursor = m->metadata;
 
-  while (m->has_metadata && !oa_cursor_done(&cursor)) {
+  /* Every point repeats it: some bytes more in a request must not cost memory
+   * by their number times that of the points. */
+  if (oa_cursor_left(&cursor) > b->metadata_left) {
+    return oa_builder_reject(b,
+                             "the metric's metadata, once for each of its "
+                             "points, is too long");
+  }
+  b->metadata_left -= oa_cursor_left(&cursor);
+  while (!oa_cursor_done(&cursor)) {
     oa_cursor entry;
     uint32_t tag;
     OA_TRY(oa_cursor_tag(&cursor, &tag));

@@ -38,14 +38,6 @@ static bool fail(walk *w, const uint8_t *at, oa_status status) {
   return false;
 }
 
-static size_t find(const oa_message *message, uint32_t number) {
-  size_t i = 0;
-  while (i < message->count && message->fields[i].number != number) {
-    i++;
-  }
-  return i;
-}
-
 /* The elements of a packed field. */
 static bool walk_packed(walk *w, const oa_message_field *field,
                         oa_cursor bytes) {
@@ -75,11 +67,11 @@ static bool walk_message(walk *w, const oa_message *message, oa_cursor cursor,
     if (status != OA_OK) {
       return fail(w, at, status);
     }
-    const size_t i = find(message, tag >> 3);
-    const bool known = i < message->count;
-    const oa_message_field *field = known ? &message->fields[i] : NULL;
+    const size_t i = oa_message_find(message, tag >> 3);
+    const oa_message_field *field =
+        i < message->count ? &message->fields[i] : NULL;
     const size_t path_len = w->path_len;
-    if (known) {
+    if (field != NULL) {
       push(w, field, seen[i]++);
     }
     oa_cursor bytes = {0};
@@ -88,7 +80,7 @@ static bool walk_message(walk *w, const oa_message *message, oa_cursor cursor,
     if (status != OA_OK) {
       return fail(w, at, status);
     }
-    if (known && (tag & 7) == OA_WIRE_BYTES) {
+    if (field != NULL && (tag & 7) == OA_WIRE_BYTES) {
       const bool packed = field->kind < OA_KIND_STRING && field->repeated;
       if (field->kind == OA_KIND_MESSAGE && depth < 4 * OA_OTLP_MAX_DEPTH &&
           !walk_message(w, field->message, bytes, depth + 1)) {

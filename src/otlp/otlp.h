@@ -46,6 +46,27 @@ void oa_otlp_builder_free(oa_otlp_builder *builder);
 oa_status oa_otlp_decode(oa_otlp_builder *builder, const uint8_t *bytes,
                          size_t len, oa_otlp_result *result, oa_error *error);
 
+/* Appends ROWS rows of an Arrow record batch, as an IPC reader gives it.
+ * COLUMNS are valid and not BUILDER's own.
+ * SCHEMA is the sender's: columns are found by name, at every depth.  Those
+ * that we do not know are ignored, and those that are missing are null or 0,
+ * but for a few without which there is no telemetry.  Other types are taken
+ * when nothing is lost (see arrow/coerce.h).  The sender's numbers (`_ord`)
+ * keep rows together and requests apart, and are replaced by our own; columns
+ * that are copies of others (`service_name`, `scope_attributes`, ...) are made
+ * anew, and used only to make a `resource` or `scope` that is missing.
+ *
+ * Rows become what oa_otlp_decode() would have written.  One that cannot, such
+ * as an id of a wrong length, is left out and counted, and the first of them
+ * gives result->reason with its row and column.  All or nothing otherwise: on
+ * failure the builder is as before.
+ * OA_ERR_UNSUPPORTED names a column that is missing or of a type that cannot
+ * be taken; OA_ERR_NOMEM; OA_ERR_LIMIT when the batch would take too much
+ * memory or 32-bit offsets would overflow. */
+oa_status oa_otlp_append(oa_otlp_builder *builder, const oa_schema *schema,
+                         const oa_array *columns, int64_t rows,
+                         oa_otlp_result *result, oa_error *error);
+
 int64_t oa_otlp_builder_rows(const oa_otlp_builder *builder);
 
 /* Bytes of memory that the rows and their dictionaries take. */

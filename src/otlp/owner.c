@@ -138,55 +138,68 @@ static oa_status reserve(oa_owners *owners) {
   return OA_OK;
 }
 
-/* What RAW was read as before, or reads it now. */
-static oa_status look_up(oa_otlp_builder *builder, bool resource, oa_cursor raw,
-                         oa_owner *out) {
+/* Reads RAW, which was not seen before. */
+static oa_status read_owner(oa_otlp_builder *builder, bool resource,
+                            oa_cursor raw, oa_owner *out) {
+  oa_buf *canonical = &builder->canonical;
+  canonical->len = 0;
+  OA_TRY(
+      oa_message_canonical(resource ? &oa_message_resource : &oa_message_scope,
+                           raw, canonical, &builder->tree.repaired));
+  const oa_cursor bytes = oa_buf_cursor(canonical);
+  return resource ? read_resource(builder, bytes, out)
+                  : read_scope(builder, bytes, out);
+}
+
+oa_status oa_builder_find_owner(oa_otlp_builder *builder, bool resource,
+                                oa_cursor raw, int32_t *entry) {
   oa_owners *owners = resource ? &builder->resources : &builder->scopes;
   const size_t len = oa_cursor_left(&raw);
   const uint32_t hash = oa_dict_hash(&owners->raw, raw.at, len);
   const int32_t found = oa_dict_find(&owners->raw, raw.at, len, hash);
   if (found >= 0) {
-    *out = owners->entries[found];
+    *entry = found;
     return OA_OK;
   }
-  oa_buf *canonical = &builder->canonical;
   oa_owner owner = nobody;
-  canonical->len = 0;
-  oa_status status =
-      oa_message_canonical(resource ? &oa_message_resource : &oa_message_scope,
-                           raw, canonical, &builder->tree.repaired);
-  if (status == OA_ERR_LIMIT) {
-    return oa_builder_reject(
-        builder, "an attribute of the %s is nested deeper than %d",
-        resource ? "resource" : "scope", OA_OTLP_MAX_DEPTH);
-  }
-  OA_TRY(status);
-  const oa_cursor bytes = oa_buf_cursor(canonical);
-  OA_TRY(resource ? read_resource(builder, bytes, &owner)
-                  : read_scope(builder, bytes, &owner));
+  OA_TRY(read_owner(builder, resource, raw, &owner));
   OA_TRY(reserve(owners));
   const int32_t number = oa_dict_add(&owners->raw, raw.at, len, hash);
   if (number < 0 || builder->tree.failed) {
     return OA_ERR_NOMEM;
   }
   owners->entries[number] = owner;
-  *out = owner;
+  *entry = number;
   return OA_OK;
+}
+
+void oa_builder_put_owner(oa_otlp_builder *builder, bool resource,
+                          uint32_t from, uint32_t to, int32_t entry) {
+  const oa_owners *owners = resource ? &builder->resources : &builder->scopes;
+  const uint8_t *columns = resource ? resource_columns : scope_columns;
+  const size_t count =
+      resource ? sizeof resource_columns : sizeof scope_columns;
+  for (size_t i = 0; i < count; i++) {
+    const int32_t number = owners->entries[entry].number[i];
+    if (number >= 0) {
+      oa_fill_u32_to(&builder->root, oa_builder_column(builder, columns[i]),
+                     from, to, (uint32_t)number);
+    }
+  }
 }
 
 static oa_status fill(oa_otlp_builder *builder, bool resource, uint32_t from,
                       oa_cursor raw) {
-  const uint8_t *columns = resource ? resource_columns : scope_columns;
-  const size_t count =
-      resource ? sizeof resource_columns : sizeof scope_columns;
-  oa_owner owner = nobody;
-  OA_TRY(look_up(builder, resource, raw, &owner));
-  for (size_t i = 0; i < count; i++) {
-    if (owner.number[i] >= 0) {
-      oa_fill_u32(&builder->root, oa_builder_column(builder, columns[i]), from,
-                  (uint32_t)owner.number[i]);
-    }
+  int32_t entry = 0;
+  const oa_status status =
+      oa_builder_find_owner(builder, resource, raw, &entry);
+  if (status == OA_ERR_LIMIT) {
+    return oa_builder_reject(
+        builder, "an attribute of the %s is nested deeper than %d",
+        resource ? "resource" : "scope", OA_OTLP_MAX_DEPTH);
   }
+  OA_TRY(status);
+  oa_builder_put_owner(builder, resource, from, builder->root.length, entry);
   return OA_OK;
 }
 

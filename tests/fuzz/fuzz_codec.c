@@ -84,6 +84,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
   oa_inflater *inflater = NULL;
   check(oa_inflater_new(&inflater) == OA_OK);
   expand(inflater, codec, data + 1, len - 1);
+  if (codec == OA_CODEC_NONE) {
+    expand(inflater, OA_CODEC_DEFLATE, data + 1, len - 1);
+  }
   if (codec != OA_CODEC_NONE) {
     oa_deflater *deflater = NULL;
     check(oa_deflater_new(&deflater, codec, 0) == OA_OK);

@@ -23,6 +23,8 @@ import pyarrow as pa  # noqa: E402
 import zstandard  # noqa: E402
 
 import otlpgen  # noqa: E402
+import wire  # noqa: E402
+import otlpjson  # noqa: E402
 
 MAX_SEED = 3000
 SEEDS = 12
@@ -71,6 +73,68 @@ def streams():
     """Arrow IPC streams of each batch, twice, in each compression."""
     for batch in batches():
         for compression in (None, "lz4", "zstd"):
+            out = io.BytesIO()
+            options = pa.ipc.IpcWriteOptions(compression=compression)
+            with pa.ipc.new_stream(out, batch.schema, options=options) as writer:
+                writer.write_batch(batch)
+                writer.write_batch(batch.slice(1))
+            yield out.getvalue()
+
+
+def telemetry():
+    """Batches of the three signals as a stranger may write them."""
+    attribute = pa.struct([
+        ("key", pa.string()), ("type", pa.uint8()), ("str", pa.string()),
+        ("int", pa.int32()), ("double", pa.float32()), ("bool", pa.bool_()),
+        ("bytes", pa.large_binary()), ("ser", pa.binary())])
+    values = [{"key": "a", "type": 1, "str": "x"}, {"key": "b", "type": 2, "int": -1},
+              {"key": "c", "type": 3, "double": 0.5}, {"key": "d", "type": 4, "bool": True},
+              {"key": "e", "type": 5, "ser": b"\xa1\x61k\x01"},
+              {"key": "f", "type": 6, "ser": b"\x9f\x01\xff"},
+              {"key": "g", "type": 7}, {"key": "h", "type": 0}]
+    attributes = pa.array([values, [], values[:3]], pa.list_(attribute))
+    times = pa.array([1, None, 3], pa.timestamp("us"))
+    resource = pa.array([b"\x0a\x05\x0a\x03abc", None, b""]).dictionary_encode()
+    ids = pa.array([b"0123456789abcdef"] * 3)
+    yield {
+        "trace_id": ids, "span_id": pa.array([b"01234567", None, b"abcdefgh"], pa.binary(8)),
+        "name": pa.array(["a", "b", None]).dictionary_encode(),
+        "start_time_unix_nano": times, "kind": pa.array([1, 2, 3], pa.int64()),
+        "attributes": attributes, "resource": resource,
+        "resource_ord": pa.array([0, 1, 5], pa.uint64()),
+        "status_message": pa.array(["m", "", None]), "unknown": pa.nulls(3),
+        "events": pa.array([[{"name": "e", "time_unix_nano": 5}], None, []], pa.list_(
+            pa.struct([("name", pa.large_string()), ("time_unix_nano", pa.uint64())]))),
+        "links": pa.array([[], [{"trace_id": b"0123456789abcdef", "span_id": b""}], []],
+                          pa.list_(pa.struct([("trace_id", pa.binary()),
+                                              ("span_id", pa.binary())]))),
+    }
+    yield {
+        "time_unix_nano": times, "body": pa.array(["text", None, "more"]),
+        "service_name": pa.array(["s", "s", "t"]), "scope_name": pa.array([None, "l", ""]),
+        "trace_id": ids, "attributes": attributes,
+        "body_type": pa.array([1, 2, None], pa.uint8()),
+        "body_int": pa.array([None, 7, None], pa.int16()),
+    }
+    counts = pa.list_(pa.uint32())
+    yield {
+        "metric_name": pa.array(["m", "m", "n"]), "metric_type": pa.array([2, 2, 4], pa.int8()),
+        "time_unix_nano": times, "value_int": pa.array([1, None, None], pa.int8()),
+        "value_double": pa.array([None, 0.5, None], pa.float32()),
+        "positive_offset": pa.array([None, None, 3], pa.int32()),
+        "positive_bucket_counts": pa.array([[], None, [1, 2]], counts),
+        "attributes": attributes, "metadata": attributes,
+        "exemplars": pa.array([[{"time_unix_nano": 1, "value_int": 2}], [], []], pa.list_(
+            pa.struct([("time_unix_nano", pa.int64()), ("value_int", pa.int64())]))),
+        "quantiles": pa.array([[], [], [{"quantile": 0.5, "value": 1.0}]], pa.list_(
+            pa.struct([("quantile", pa.float64()), ("value", pa.float64())]))),
+    }
+
+
+def telemetry_streams():
+    for columns in telemetry():
+        batch = pa.record_batch(columns)
+        for compression in (None, "zstd"):
             out = io.BytesIO()
             options = pa.ipc.IpcWriteOptions(compression=compression)
             with pa.ipc.new_stream(out, batch.schema, options=options) as writer:
@@ -129,9 +193,197 @@ def grpc():
             ("x" * 1023 + "\U0001f4a9").encode(), b"%" * 1100]
 
 
+def http1():
+    """Requests of HTTP/1.1, and the smuggler's."""
+    def request(line, *fields, body=b""):
+        lines = (line,) + fields + ("", "")
+        return "\r\n".join(lines).encode() + body
+
+    host, chunked = "Host: a", "Transfer-Encoding: chunked"
+    get, post = "GET / HTTP/1.1", "POST /v1/logs HTTP/1.1"
+    return [request(get, host),
+            request("GET /a?b HTTP/1.0", "Connection: keep-alive"),
+            request("GET http://a:1/b?c HTTP/1.1", host, "Connection: close"),
+            request("OPTIONS * HTTP/1.1", "Host: [::1]:4318", "Origin: x"),
+            request(post, host, "Content-Length: 5", "Expect: 100-continue",
+                    body=b"hello"),
+            request(post, host, chunked,
+                    body=b"5;a=\"b\"\r\nhello\r\n0\r\nA: b\r\n\r\n"),
+            request(post, host, "Content-Length: 2", body=b"ab")
+            + request(get, host),
+            request(get, host, "Upgrade: h2c", "HTTP2-Settings: AAMAAABk",
+                    "Connection: Upgrade, HTTP2-Settings"),
+            request(post, host, chunked, "Content-Length: 5", body=b"0\r\n\r\n"),
+            request(get, host, "A:b", " folded"),
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+            request(get, host, *("a:b",) * 16),
+            request(get, host, "A: " + "x" * 2100)]
+
+
+def json_requests():
+    """OTLP/JSON, plain and odd, behind the byte that chooses the signal, and
+    texts that end in each kind of error."""
+    for number, signal in enumerate(otlpgen.SIGNALS):
+        for i, raw in enumerate(requests(signal)[::2]):
+            message = otlpgen.REQUEST_CLASS[signal].FromString(raw)
+            text = otlpjson.encode(message, seed=i if i % 2 else None)
+            yield bytes([number]) + text.encode()
+    for text in ('{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":5}]}]}]}',
+                 '{"x":[1,-2.5e+3,true,false,null,{"y":"\\ud83d\\ude00\\n"}]}',
+                 '{"resourceSpans":[{"schemaUrl":"\\ud83d"}]} '):
+        yield b"\0" + text.encode()
+
+
+def varint(value):
+    out = b""
+    while value >= 0x80:
+        out += bytes([value & 0x7F | 0x80])
+        value >>= 7
+    return out + bytes([value])
+
+
+def lengthy(field, value):
+    return varint(field << 3 | 2) + varint(len(value)) + value
+
+
+def otap_message(tables):
+    """BatchArrowRecords of small tables: {payload type: columns}."""
+    message = b""
+    for number, (kind, columns) in enumerate(tables.items()):
+        batch = pa.record_batch(columns)
+        out = io.BytesIO()
+        with pa.ipc.new_stream(out, batch.schema) as writer:
+            writer.write_batch(batch)
+        record = out.getvalue()[:-8]
+        payload = lengthy(1, b"%d" % number) + b"\x10" + varint(kind)
+        message += lengthy(2, payload + lengthy(3, record))
+    return message
+
+
+def otap_attributes(parents, width):
+    count = len(parents)
+    return {
+        "parent_id": pa.array(parents, width),
+        "key": pa.array(["k"] * count).dictionary_encode().cast(
+            pa.dictionary(pa.uint8(), pa.string())),
+        "type": pa.array([1, 2][:count], pa.uint8()),
+        "str": pa.array(["v", None][:count]),
+        "int": pa.array([None, 7][:count], pa.int64()),
+    }
+
+
+def otap_tables():
+    """One small message a signal: the number of the signal and its tables."""
+    owners = {
+        "id": pa.array([0, 1], pa.uint16()),
+        "resource": pa.array([{"id": 0}, {"id": 0}], pa.struct([("id", pa.uint16())])),
+    }
+    ids = pa.array([b"01234567", b"abcdefgh"], pa.binary(8))
+    times = pa.array([1, 2], pa.timestamp("ns"))
+    yield 0, {40: owners | {
+        "start_time_unix_nano": times, "span_id": ids,
+        "duration_time_unix_nano": pa.array([5, -5], pa.duration("ns")),
+        "trace_id": pa.array([b"0123456789abcdef"] * 2, pa.binary(16)),
+        "name": pa.array(["a", "b"])},
+        1: otap_attributes([0], pa.uint16()), 41: otap_attributes([0, 1], pa.uint16()),
+        42: {"id": pa.array([0], pa.uint32()), "parent_id": pa.array([1], pa.uint16()),
+             "name": pa.array(["e"])},
+        44: otap_attributes([0], pa.uint32())}
+    yield 2, {30: owners | {
+        "time_unix_nano": times,
+        "body": pa.array([{"type": 1, "str": "text"}, None], pa.struct([
+            ("type", pa.uint8()), ("str", pa.string())]))},
+        31: otap_attributes([0, 1], pa.uint16())}
+    bounds = pa.array([[None, 5.0]], pa.list_(pa.float64()))
+    yield 1, {10: owners | {
+        "metric_type": pa.array([1, 3], pa.uint8()), "name": pa.array(["g", "h"])},
+        11: {"id": pa.array([0], pa.uint32()), "parent_id": pa.array([0], pa.uint16()),
+             "int_value": pa.array([7], pa.int64())},
+        13: {"id": pa.array([0], pa.uint32()), "parent_id": pa.array([1], pa.uint16()),
+             "count": pa.array([3], pa.uint64()), "explicit_bounds": bounds},
+        19: {"parent_id": pa.array([0], pa.uint32()),
+             "time_unix_nano": times[:1], "double_value": pa.array([0.5])}}
+
+
+def otap():
+    """Streams of one or two messages: a byte for the signal, then each message
+    behind its length."""
+    for signal, tables in otap_tables():
+        message = otap_message(tables)
+        yield bytes([signal]) + struct.pack("<H", len(message)) + message
+    golden = HERE.parent / "golden" / "otap"
+    for signal, names in ((0, "t1 t2"), (0, "g0 g1"), (1, "m1"), (1, "h"), (2, "l1"), (2, "gl")):
+        messages = [(golden / f"{name}.bar").read_bytes() for name in names.split()]
+        yield bytes([signal]) + b"".join(
+            struct.pack("<H", len(message)) + message for message in messages)
+
+
+def flight_message(header, body=b"", word=None):
+    """One FlightData behind its length."""
+    parts = b""
+    if word is not None:
+        descriptor = wire.num(1, 1) + wire.sub(3, word)
+        parts = wire.sub(1, descriptor)
+    parts += wire.sub(2, header)
+    parts += wire.sub(1000, body) if body else b""
+    return struct.pack("<I", len(parts)) + parts
+
+
+def flight_stream(batch, word=None, **options):
+    """The messages of a DoPut of BATCH."""
+    out = io.BytesIO()
+    with pa.ipc.new_stream(out, batch.schema,
+                           options=pa.ipc.IpcWriteOptions(**options)) as writer:
+        writer.write_batch(batch)
+    data, at, made = out.getvalue(), 0, b""
+    while (length := int.from_bytes(data[at + 4:at + 8], "little")) != 0:
+        body = pa.ipc.read_message(pa.BufferReader(data[at:])).body
+        start = at + 8 + length
+        end = start + (body.size if body is not None else 0)
+        made += flight_message(data[at + 8:start], data[start:end], word)
+        at, word = end, None
+    return made, data
+
+
+def flight():
+    """DoPut streams of each form."""
+    spans = pa.record_batch({
+        "trace_id": pa.array([b"0123456789abcdef", b"short"], pa.binary()),
+        "span_id": pa.array([b"01234567", b"abcdefgh"], pa.binary()),
+        "name": ["a", "b"], "kind": pa.array([0, 4], pa.int32()),
+        "start_time_unix_nano": pa.array([1, 2], pa.uint64()),
+        "end_time_unix_nano": pa.array([3, 4], pa.uint64()),
+        "status_code": pa.array([0, 2], pa.int32()),
+        "attributes": ['{"a": [1, 2.5, null, {"b": true}]}', '{"\\u00fc": "x"}'],
+    })
+    points = pa.record_batch({
+        "metric_name": ["a", "b"], "value": [0.5, -1.0],
+        "timestamp_unix_nano": pa.array([1, 2], pa.uint64()),
+        "metric_type": ["sum", "histogram"], "attributes": [None, "{}"],
+    })
+    logs = pa.record_batch({
+        "time_unix_nano": pa.array([1, None], pa.timestamp("ms")),
+        "severity_text": pa.array(["INFO", "INFO"]).dictionary_encode(),
+        "body": ["one", None],
+    })
+    proto = pa.record_batch({"otlp_proto": pa.array(requests("traces")[:3], pa.binary())})
+    for batch, word in ((spans, None), (points, b"metrics"), (logs, b"logs"),
+                        (proto, b"traces")):
+        for compression in (None, "zstd"):
+            yield flight_stream(batch, word, compression=compression)[0]
+        yield flight_message(flight_stream(batch)[1], word=word)
+    for text in (b'{"signal": "logs", "from_ns": 1, "to_ns": "2"}', b"flush",
+                 b"traces/otlp_traces_20240501_120000_000001.arrow?1-2"):
+        yield struct.pack("<I", len(text)) + text
+        inner = wire.sub(1, text)
+        yield struct.pack("<I", len(inner)) + inner
+
+
 # By the name of the target; a target without a line here needs one.
 MAKERS = {
     "ipc_read": streams,
+    "append": telemetry_streams,
+    "flight": flight,
     "cursor": all_requests,
     "otlp_traces": lambda: requests("traces"),
     "otlp_metrics": lambda: requests("metrics"),
@@ -140,6 +392,9 @@ MAKERS = {
     "config": yaml,
     "codec": compressed,
     "grpc": grpc,
+    "json": json_requests,
+    "http1": http1,
+    "otap": otap,
 }
 
 

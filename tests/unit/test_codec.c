@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include <libdeflate.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zstd.h>
@@ -354,11 +356,17 @@ static void levels_of_each_codec_are_checked(void **state) {
     int level;
     oa_status status;
   } cases[] = {
-      {OA_CODEC_NONE, 0, OA_ERR_CONFIG},  {OA_CODEC_GZIP, 1, OA_OK},
-      {OA_CODEC_GZIP, 12, OA_OK},         {OA_CODEC_GZIP, 13, OA_ERR_CONFIG},
-      {OA_CODEC_GZIP, -1, OA_ERR_CONFIG}, {OA_CODEC_ZSTD, -7, OA_OK},
-      {OA_CODEC_ZSTD, 3, OA_OK},          {OA_CODEC_ZSTD, 23, OA_ERR_CONFIG},
-      {OA_CODEC_LZ4, -8, OA_OK},          {OA_CODEC_LZ4, 9, OA_OK},
+      {OA_CODEC_DEFLATE, 0, OA_ERR_CONFIG},
+      {OA_CODEC_NONE, 0, OA_ERR_CONFIG},
+      {OA_CODEC_GZIP, 1, OA_OK},
+      {OA_CODEC_GZIP, 12, OA_OK},
+      {OA_CODEC_GZIP, 13, OA_ERR_CONFIG},
+      {OA_CODEC_GZIP, -1, OA_ERR_CONFIG},
+      {OA_CODEC_ZSTD, -7, OA_OK},
+      {OA_CODEC_ZSTD, 3, OA_OK},
+      {OA_CODEC_ZSTD, 23, OA_ERR_CONFIG},
+      {OA_CODEC_LZ4, -8, OA_OK},
+      {OA_CODEC_LZ4, 9, OA_OK},
       {OA_CODEC_LZ4, 13, OA_ERR_CONFIG},
   };
   oa_inflater *inflater = NULL;
@@ -423,8 +431,86 @@ static void no_memory_is_a_status(void **state) {
   }
 }
 
+/* What a sender calls "deflate": with zlib's header, or RAW without it. */
+static oa_buf deflated(const uint8_t *in, size_t len, bool raw) {
+  struct libdeflate_compressor *c = libdeflate_alloc_compressor(6);
+  oa_buf out = {0};
+  assert_non_null(c);
+  assert_int_equal(oa_buf_reserve(&out, len + 1024), OA_OK);
+  out.len = raw ? libdeflate_deflate_compress(c, in, len, out.data, out.cap)
+                : libdeflate_zlib_compress(c, in, len, out.data, out.cap);
+  assert_true(out.len > 0);
+  libdeflate_free_compressor(c);
+  return out;
+}
+
+static void deflate_is_read_with_and_without_its_header(void **state) {
+  (void)state;
+  static const size_t sizes[] = {0, 1, 100, 65536, 300001, BIG};
+  uint8_t *data = oa_malloc(BIG);
+  oa_inflater *inflater = NULL;
+  fill(data, BIG);
+  assert_int_equal(oa_inflater_new(&inflater), OA_OK);
+  for (size_t i = 0; i < 2 * sizeof sizes / sizeof sizes[0]; i++) {
+    const size_t size = sizes[i / 2];
+    oa_buf small = deflated(data, size, i % 2 == 1);
+    oa_buf out = {0};
+    assert_int_equal(oa_inflate(inflater, OA_CODEC_DEFLATE, small.data,
+                                small.len, size, &out, NULL),
+                     OA_OK);
+    assert_int_equal(out.len, size);
+    assert_true(size == 0 || memcmp(out.data, data, size) == 0);
+    out.len = 0;
+    if (size > 0) {
+      assert_int_equal(oa_inflate(inflater, OA_CODEC_DEFLATE, small.data,
+                                  small.len, size - 1, &out, NULL),
+                       OA_ERR_LIMIT);
+      assert_int_equal(out.len, 0);
+    }
+    oa_buf_free(&out);
+    oa_buf_free(&small);
+  }
+  oa_inflater_free(inflater);
+  oa_free(data);
+}
+
+static void damaged_deflate_is_refused(void **state) {
+  (void)state;
+  uint8_t data[1000];
+  oa_inflater *inflater = NULL;
+  oa_buf out = {0};
+  oa_error error = {0};
+  fill(data, sizeof data);
+  assert_int_equal(oa_inflater_new(&inflater), OA_OK);
+  for (int raw = 0; raw < 2; raw++) {
+    oa_buf small = deflated(data, sizeof data, raw == 1);
+    for (size_t len = 0; len < small.len; len++) {
+      assert_int_equal(oa_inflate(inflater, OA_CODEC_DEFLATE, small.data, len,
+                                  4096, &out, &error),
+                       OA_ERR_MALFORMED);
+    }
+    assert_int_equal(oa_buf_put(&small, "more", 4), OA_OK);
+    assert_int_equal(oa_inflate(inflater, OA_CODEC_DEFLATE, small.data,
+                                small.len, 4096, &out, &error),
+                     OA_ERR_MALFORMED);
+    if (raw == 0) { /* the checksum */
+      small.len -= 4;
+      small.data[small.len - 1] ^= 1;
+      assert_int_equal(oa_inflate(inflater, OA_CODEC_DEFLATE, small.data,
+                                  small.len, 4096, &out, &error),
+                       OA_ERR_MALFORMED);
+    }
+    oa_buf_free(&small);
+  }
+  assert_int_equal(out.len, 0);
+  oa_buf_free(&out);
+  oa_inflater_free(inflater);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(deflate_is_read_with_and_without_its_header),
+      cmocka_unit_test(damaged_deflate_is_refused),
       cmocka_unit_test(every_size_comes_back_equal),
       cmocka_unit_test(a_bomb_stops_at_the_bound),
       cmocka_unit_test(exactly_the_bound_is_allowed_and_one_more_is_not),

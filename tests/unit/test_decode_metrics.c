@@ -272,6 +272,36 @@ static void metadata_that_is_too_deep_takes_the_metric_along(void **state) {
   }
 }
 
+/* One byte more in the request would cost a mebibyte for each point. */
+static void metadata_is_not_repeated_without_bound(void **state) {
+  (void)state;
+  enum { POINTS = 80, LENGTH = 1024 * 1024 };
+  trial t;
+  request r = {0};
+  uint8_t *text = oa_calloc(1, LENGTH);
+  assert_non_null(text);
+  memset(text, 'x', LENGTH);
+  trial_init(&t, OA_METRICS);
+  open_records(&r);
+  const oa_emit_nest metric = open_record(&r);
+  const oa_emit_nest gauge = oa_emit_open(&r.e, GAUGE, 3);
+  for (uint64_t p = 0; p < POINTS; p++) {
+    put_point(&r.e, p + 1);
+  }
+  oa_emit_close(&r.e, gauge);
+  const oa_emit_nest entry = oa_emit_open(&r.e, 12, 3);
+  oa_emit_bytes(&r.e, 1, text, LENGTH);
+  oa_emit_close(&r.e, entry);
+  oa_emit_close(&r.e, metric);
+  close_records(&r);
+  take(&t, &r);
+  assert_int_equal(t.result.accepted, 63);
+  assert_int_equal(t.result.rejected, POINTS - 63);
+  assert_non_null(strstr(t.result.reason, "metadata"));
+  oa_free(text);
+  trial_free(&t);
+}
+
 static void an_exemplars_ids_have_their_length(void **state) {
   (void)state;
   for (uint32_t field = 4; field <= 5; field++) {
@@ -356,6 +386,7 @@ int main(void) {
       cmocka_unit_test(a_metric_without_points_is_a_row),
       cmocka_unit_test(a_bad_point_is_rejected_alone_with_its_path),
       cmocka_unit_test(metadata_that_is_too_deep_takes_the_metric_along),
+      cmocka_unit_test(metadata_is_not_repeated_without_bound),
       cmocka_unit_test(an_exemplars_ids_have_their_length),
       cmocka_unit_test(presence_is_kept),
   };

@@ -209,12 +209,106 @@ static void a_failed_delta_leaves_the_dictionary(void **state) {
   oa_ipc_writer_free(writer);
 }
 
+/* Reads a schema, a dictionary, an addition and a replacement; what READER
+ * says of its dictionaries goes into SEEN after each batch. */
+static void read_three(oa_ipc_reader *reader, uint64_t *seen, size_t *memory) {
+  static const int8_t indices[1] = {0};
+  oa_ipc_writer *writer = NULL;
+  oa_ipc_pieces pieces;
+  oa_buf stream = {0};
+  size_t batches = 0;
+  assert_int_equal(oa_ipc_writer_new(&writer, &names, OA_CODEC_ZSTD, 0), OA_OK);
+  assert_int_equal(oa_ipc_write_schema(writer, &pieces), OA_OK);
+  sample_append(&stream, &pieces);
+  put_names(&stream, writer, &two_names, indices, 1, false);
+  put_names(&stream, writer, &more_names, indices, 1, true);
+  put_names(&stream, writer, &two_names, indices, 1, false);
+  for (size_t at = 0; at < stream.len;) {
+    size_t used = 0;
+    oa_ipc_event event = OA_IPC_EOS;
+    assert_int_equal(oa_ipc_read(reader, stream.data + at, stream.len - at,
+                                 &used, &event, NULL),
+                     OA_OK);
+    at += used;
+    if (event == OA_IPC_BATCH) {
+      seen[batches] = oa_ipc_reader_replacements(reader);
+      memory[batches++] = oa_ipc_reader_memory(reader);
+      oa_ipc_reader_drop_batch(reader);
+    }
+  }
+  assert_int_equal(batches, 3);
+  oa_buf_free(&stream);
+  oa_ipc_writer_free(writer);
+}
+
+static void replacements_are_told_from_additions(void **state) {
+  (void)state;
+  oa_ipc_reader *reader = open_reader(NULL);
+  uint64_t seen[3];
+  size_t memory[3];
+  read_three(reader, seen, memory);
+  assert_true(seen[0] == seen[1]);
+  assert_true(seen[1] != seen[2]);
+  assert_true(memory[1] > memory[0]);
+  assert_true(memory[2] < memory[1]);
+  oa_ipc_reader_free(reader);
+}
+
+static void readers_may_share_an_inflater(void **state) {
+  (void)state;
+  oa_inflater *inflater = NULL;
+  assert_int_equal(oa_inflater_new(&inflater), OA_OK);
+  for (int i = 0; i < 2; i++) {
+    oa_ipc_reader *reader = NULL;
+    uint64_t seen[3];
+    size_t memory[3];
+    assert_int_equal(oa_ipc_reader_new_with(&reader, NULL, inflater), OA_OK);
+    read_three(reader, seen, memory);
+    oa_ipc_reader_free(reader);
+  }
+  oa_inflater_free(inflater);
+}
+
+static void the_memory_limit_may_change_between_messages(void **state) {
+  (void)state;
+  static const int8_t indices[1] = {0};
+  oa_ipc_reader *reader = open_reader(NULL);
+  oa_ipc_writer *writer = NULL;
+  oa_ipc_pieces pieces;
+  oa_buf stream = {0};
+  oa_ipc_event event = OA_IPC_EOS;
+  oa_error error = {0};
+  size_t used = 0;
+  assert_int_equal(oa_ipc_writer_new(&writer, &names, OA_CODEC_NONE, 0), OA_OK);
+  assert_int_equal(oa_ipc_write_schema(writer, &pieces), OA_OK);
+  sample_append(&stream, &pieces);
+  const size_t at = stream.len;
+  put_names(&stream, writer, &two_names, indices, 1, false);
+  assert_int_equal(
+      oa_ipc_read(reader, stream.data, stream.len, &used, &event, NULL), OA_OK);
+  oa_ipc_reader_set_max_memory(reader, 8);
+  assert_int_equal(oa_ipc_read(reader, stream.data + at, stream.len - at, &used,
+                               &event, &error),
+                   OA_ERR_LIMIT);
+  assert_non_null(strstr(error.text, "limit of 8 bytes"));
+  oa_ipc_reader_set_max_memory(reader, 4096);
+  assert_int_equal(oa_ipc_read(reader, stream.data + at, stream.len - at, &used,
+                               &event, &error),
+                   OA_OK);
+  oa_buf_free(&stream);
+  oa_ipc_writer_free(writer);
+  oa_ipc_reader_free(reader);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(dictionaries_are_replaced_and_added_to),
       cmocka_unit_test(indices_stay_inside_their_dictionary),
       cmocka_unit_test(dictionaries_count_as_memory),
       cmocka_unit_test(a_failed_delta_leaves_the_dictionary),
+      cmocka_unit_test(replacements_are_told_from_additions),
+      cmocka_unit_test(readers_may_share_an_inflater),
+      cmocka_unit_test(the_memory_limit_may_change_between_messages),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

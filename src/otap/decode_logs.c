@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* LOGS with LOG_ATTRS. */
+#include "otap/attributes.h"
+#include "otlp/json_text.h"
+
+/* The member of `body` that holds values of each type. */
+static const uint8_t body_members[] = {
+    [OA_VALUE_STR] = OA_OTAP_LOG_BODY_STR,
+    [OA_VALUE_INT] = OA_OTAP_LOG_BODY_INT,
+    [OA_VALUE_DOUBLE] = OA_OTAP_LOG_BODY_DOUBLE,
+    [OA_VALUE_BOOL] = OA_OTAP_LOG_BODY_BOOL,
+    [OA_VALUE_MAP] = OA_OTAP_LOG_BODY_SER,
+    [OA_VALUE_SLICE] = OA_OTAP_LOG_BODY_SER,
+    [OA_VALUE_BYTES] = OA_OTAP_LOG_BODY_BYTES};
+
+/* The typed column, and in TEXT what people read in `body`. */
+static oa_status put_typed(const oa_otap_decoder *d, const oa_otap_table *logs,
+                           uint8_t type, uint32_t i, oa_buf *text) {
+  oa_table *root = &d->builder->root;
+  oa_column *column = root->columns;
+  const oa_otap_column *from = &logs->columns[body_members[type]];
+  const uint8_t *bytes;
+  size_t len;
+  uint64_t bits;
+  double number;
+  switch (type) {
+    case OA_VALUE_INT:
+      bits = oa_otap_u64(from, i);
+      oa_put_u64(root, &column[OA_LOG_COL_BODY_INT], bits);
+      return oa_json_put_int(text, (int64_t)bits);
+    case OA_VALUE_DOUBLE:
+      bits = oa_otap_u64(from, i);
+      oa_put_u64(root, &column[OA_LOG_COL_BODY_DOUBLE], bits);
+      memcpy(&number, &bits, sizeof number);
+      return oa_json_put_double(text, number);
+    case OA_VALUE_BOOL:
+      oa_put_bool(root, &column[OA_LOG_COL_BODY_BOOL], oa_otap_bool(from, i));
+      return oa_json_put_bool(text, oa_otap_bool(from, i));
+    case OA_VALUE_BYTES:
+      bytes = oa_otap_bytes(from, i, &len);
+      bytes = bytes == NULL ? (const uint8_t *)"" : bytes;
+      oa_put_bytes(root, &column[OA_LOG_COL_BODY_BYTES], bytes, len);
+      return oa_json_put_bytes(text, bytes, len);
+    default:
+      OA_TRY(oa_otap_read_nested(d, logs, OA_OTAP_LOG_BODY_SER, type, i, &bytes,
+                                 &len));
+      oa_put_bytes(root, &column[OA_LOG_COL_BODY_SER], bytes, len);
+      return oa_json_put_cbor(text, bytes, len);
+  }
+}
+
+static oa_status body_type(const oa_otap_decoder *d, const oa_otap_table *logs,
+                           uint32_t i, uint8_t *out) {
+  const uint32_t type = oa_otap_u32(&logs->columns[OA_OTAP_LOG_BODY_TYPE], i);
+  if (type > OA_VALUE_BYTES) {
+    return oa_otap_refuse(d, logs, i, "body: %u is no type of value", type);
+  }
+  /* Empty bytes may come as null; any other null is the empty value. */
+  const bool empty = type == OA_VALUE_EMPTY ||
+                     (type != OA_VALUE_BYTES &&
+                      oa_otap_is_null(&logs->columns[body_members[type]], i));
+  *out = empty ? OA_VALUE_EMPTY : (uint8_t)type;
+  return OA_OK;
+}
+
+/* The body of row I, which is the row to come. */
+static oa_status put_body(const oa_otap_decoder *d, const oa_otap_table *logs,
+                          uint32_t i) {
+  oa_table *root = &d->builder->root;
+  oa_column *column = root->columns;
+  oa_buf *text = &d->builder->text;
+  uint8_t type = OA_VALUE_EMPTY;
+  size_t len;
+  OA_TRY(body_type(d, logs, i, &type));
+  if (type == OA_VALUE_STR) {
+    const uint8_t *bytes =
+        oa_otap_bytes(&logs->columns[OA_OTAP_LOG_BODY_STR], i, &len);
+    oa_put_bytes(root, &column[OA_LOG_COL_BODY], bytes, len);
+  } else if (type != OA_VALUE_EMPTY) {
+    text->len = 0;
+    OA_TRY(put_typed(d, logs, type, i, text));
+    oa_put_bytes(root, &column[OA_LOG_COL_BODY], text->data, text->len);
+  }
+  oa_put_u8(root, &column[OA_LOG_COL_BODY_TYPE], type);
+  return OA_OK;
+}
+
+/* Bodies have values of variable length, so they go row by row. */
+static oa_status write_bodies(const oa_otap_decoder *d,
+                              const oa_otap_table *logs) {
+  oa_table *root = &d->builder->root;
+  const uint32_t base = root->length;
+  const oa_otap_column *body = &logs->columns[OA_OTAP_LOG_BODY];
+  for (uint32_t i = 0; oa_otap_has(body) && i < logs->rows; i++) {
+    if (!oa_otap_is_null(body, i)) {
+      root->length = base + i;
+      OA_TRY(put_body(d, logs, i));
+    }
+  }
+  root->length = base;
+  return OA_OK;
+}
+
+static oa_status write_columns(const oa_otap_decoder *d,
+                               const oa_otap_table *logs) {
+  OA_TRY(oa_otap_copy_times(d, logs, OA_OTAP_LOG_TIME, OA_LOG_COL_TIME));
+  OA_TRY(oa_otap_copy_times(d, logs, OA_OTAP_LOG_OBSERVED_TIME,
+                            OA_LOG_COL_OBSERVED_TIME));
+  OA_TRY(oa_otap_copy_u32s(d, logs, OA_OTAP_LOG_SEVERITY_NUMBER,
+                           OA_LOG_COL_SEVERITY_NUMBER));
+  OA_TRY(oa_otap_copy_texts(d, logs, OA_OTAP_LOG_SEVERITY_TEXT,
+                            OA_LOG_COL_SEVERITY_TEXT));
+  OA_TRY(oa_otap_copy_texts(d, logs, OA_OTAP_LOG_EVENT_NAME,
+                            OA_LOG_COL_EVENT_NAME));
+  OA_TRY(oa_otap_copy_u32s(d, logs, OA_OTAP_LOG_DROPPED_ATTRIBUTES,
+                           OA_LOG_COL_DROPPED_ATTRIBUTES));
+  OA_TRY(oa_otap_copy_u32s(d, logs, OA_OTAP_LOG_FLAGS, OA_LOG_COL_FLAGS));
+  oa_otap_copy_ids(d, logs, OA_OTAP_LOG_TRACE_ID, OA_LOG_COL_TRACE_ID);
+  oa_otap_copy_ids(d, logs, OA_OTAP_LOG_SPAN_ID, OA_LOG_COL_SPAN_ID);
+  return write_bodies(d, logs);
+}
+
+oa_status oa_otap_decode_logs(const oa_otap_decoder *d,
+                              const oa_otap_table *logs) {
+  oa_otlp_builder *b = d->builder;
+  oa_otap_ids ids;
+  oa_otap_attrs attrs;
+  OA_TRY(oa_otap_ids_index(logs, OA_OTAP_ID, d->scratch, &ids, d->error));
+  OA_TRY(oa_otap_attrs_read(d, OA_PAYLOAD_LOG_ATTRS, &b->attributes, &ids,
+                            logs->rows, &attrs));
+  OA_TRY(oa_table_reserve_rows(&b->root, logs->rows));
+  OA_TRY(oa_otap_attrs_write(d, &b->attributes, &attrs, 1, &b->root,
+                             oa_builder_column(b, OA_LOG_COL_ATTRIBUTES),
+                             b->root.length, logs->rows, NULL));
+  OA_TRY(write_columns(d, logs));
+  OA_TRY(oa_otap_fill_owners(d, logs, NULL));
+  d->result->accepted += logs->rows;
+  return OA_OK;
+}

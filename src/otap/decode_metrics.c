@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* UNIVARIATE_METRICS with METRIC_ATTRS, the tables of data points and their
+ * attributes. */
+#include "otap/points.h"
+
+static const oa_payload_type point_types[OA_OTAP_POINT_KINDS] = {
+    [OA_OTAP_NUMBERS] = OA_PAYLOAD_NUMBER_POINTS,
+    [OA_OTAP_SUMMARIES] = OA_PAYLOAD_SUMMARY_POINTS,
+    [OA_OTAP_HISTOGRAMS] = OA_PAYLOAD_HISTOGRAM_POINTS,
+    [OA_OTAP_EXP_HISTOGRAMS] = OA_PAYLOAD_EXP_HISTOGRAM_POINTS};
+
+static const oa_payload_type attr_types[OA_OTAP_POINT_KINDS] = {
+    [OA_OTAP_NUMBERS] = OA_PAYLOAD_NUMBER_POINT_ATTRS,
+    [OA_OTAP_SUMMARIES] = OA_PAYLOAD_SUMMARY_POINT_ATTRS,
+    [OA_OTAP_HISTOGRAMS] = OA_PAYLOAD_HISTOGRAM_POINT_ATTRS,
+    [OA_OTAP_EXP_HISTOGRAMS] = OA_PAYLOAD_EXP_HISTOGRAM_POINT_ATTRS};
+
+/* The kind of the points that a metric may have. */
+static uint32_t kind_of(uint32_t metric_type) {
+  switch (metric_type) {
+    case OA_METRIC_GAUGE:
+    case OA_METRIC_SUM:
+      return OA_OTAP_NUMBERS;
+    case OA_METRIC_SUMMARY:
+      return OA_OTAP_SUMMARIES;
+    case OA_METRIC_HISTOGRAM:
+      return OA_OTAP_HISTOGRAMS;
+    case OA_METRIC_EXP_HISTOGRAM:
+      return OA_OTAP_EXP_HISTOGRAMS;
+    default:
+      return OA_OTAP_NO_POINT;
+  }
+}
+
+/* --- which row is which --- */
+
+static oa_status read_points(const oa_otap_decoder *d, const oa_otap_ids *ids,
+                             uint32_t kind, oa_otap_metrics *m) {
+  oa_otap_points *p = &m->points[kind];
+  uint32_t *parents = NULL;
+  void *rows = NULL;
+  *p = (oa_otap_points){.table = oa_otap_table_of(d, point_types[kind])};
+  if (p->table == NULL) {
+    return OA_OK;
+  }
+  OA_TRY(oa_otap_parents_read(p->table, OA_OTAP_POINT_PARENT_ID, NULL,
+                              d->scratch, &parents, d->error));
+  OA_TRY(oa_otap_join_rows(p->table, parents, ids, m->table->rows, d->scratch,
+                           &p->join, d->error));
+  OA_TRY(oa_otap_ids_index(p->table, OA_OTAP_POINT_ID, d->scratch, &p->ids,
+                           d->error));
+  OA_TRY(oa_scratch_get(d->scratch, p->table->rows, sizeof *p->rows, &rows));
+  p->rows = rows;
+  for (uint32_t i = 0; i < p->table->rows; i++) {
+    const uint32_t type = m->types[p->join.parents[i]];
+    if (kind_of(type) != kind) {
+      return oa_otap_refuse(d, p->table, i,
+                            "its metric has metric_type %u, whose points are "
+                            "in another table",
+                            type);
+    }
+  }
+  return OA_OK;
+}
+
+static oa_status read_types(const oa_otap_decoder *d, oa_otap_metrics *m) {
+  uint32_t *types = NULL;
+  OA_TRY(oa_otap_get_u32s(d, m->table, OA_OTAP_METRIC_TYPE, &types));
+  for (uint32_t i = 0; i < m->table->rows; i++) {
+    if (types[i] > OA_METRIC_SUMMARY) {
+      return oa_otap_refuse(d, m->table, i, "%u is no metric_type", types[i]);
+    }
+  }
+  m->types = types;
+  return OA_OK;
+}
+
+/* Counts the rows of each metric; the joins then say where they begin. */
+static oa_status place_rows(const oa_otap_decoder *d, oa_otap_metrics *m) {
+  void *ends = NULL;
+  void *seats = NULL;
+  OA_TRY(oa_scratch_get(d->scratch, m->table->rows, sizeof *m->ends, &ends));
+  m->ends = ends;
+  m->rows = 0;
+  for (uint32_t i = 0; i < m->table->rows; i++) {
+    const uint32_t kind = kind_of(m->types[i]);
+    oa_otap_join *join =
+        kind == OA_OTAP_NO_POINT ? NULL : &m->points[kind].join;
+    const uint32_t first = m->rows;
+    if (join != NULL && join->rows > 0 && join->places[i] > 0) {
+      m->rows += join->places[i];
+      join->places[i] = first;
+    } else {
+      m->rows++;
+    }
+    m->ends[i] = m->rows;
+  }
+  OA_TRY(oa_scratch_get(d->scratch, m->rows, sizeof *m->seats, &seats));
+  m->seats = seats;
+  for (uint32_t i = 0; i < m->rows; i++) {
+    m->seats[i] = (oa_otap_seat){.kind = OA_OTAP_NO_POINT};
+  }
+  for (uint32_t kind = 0; kind < OA_OTAP_POINT_KINDS; kind++) {
+    oa_otap_points *p = &m->points[kind];
+    for (uint32_t i = 0; i < p->join.rows; i++) {
+      p->rows[i] = p->join.places[p->join.parents[i]]++;
+      m->seats[p->rows[i]] = (oa_otap_seat){.kind = kind, .row = i};
+    }
+  }
+  return OA_OK;
+}
+
+/* --- attributes --- */
+
+static oa_status read_attributes(const oa_otap_decoder *d,
+                                 const oa_otap_metrics *m,
+                                 oa_otap_attrs *attrs) {
+  for (size_t kind = 0; kind < OA_OTAP_POINT_KINDS; kind++) {
+    const oa_otap_points *p = &m->points[kind];
+    OA_TRY(oa_otap_attrs_read(d, attr_types[kind], &d->builder->attributes,
+                              &p->ids, p->table == NULL ? 0 : p->table->rows,
+                              &attrs[kind]));
+  }
+  return OA_OK;
+}
+
+static oa_status write_attributes(const oa_otap_decoder *d,
+                                  const oa_otap_metrics *m,
+                                  const oa_otap_attrs *attrs) {
+  oa_otlp_builder *b = d->builder;
+  /* One more, for the rows of metrics without points. */
+  oa_otap_attrs kinds[OA_OTAP_POINT_KINDS + 1] = {0};
+  for (size_t kind = 0; kind < OA_OTAP_POINT_KINDS; kind++) {
+    kinds[kind] = attrs[kind];
+  }
+  return oa_otap_attrs_write(d, &b->attributes, kinds, OA_OTAP_POINT_KINDS + 1,
+                             &b->root,
+                             oa_builder_column(b, OA_POINT_ATTRIBUTES),
+                             b->root.length, m->rows, m->seats);
+}
+
+/* Every row of a metric has the metric's metadata. */
+static oa_status put_metadata(const oa_otap_decoder *d,
+                              const oa_otap_metrics *m,
+                              const oa_otap_attrs *attrs,
+                              const uint32_t *order) {
+  oa_table *root = &d->builder->root;
+  oa_attrs *to = &d->builder->attributes_3;
+  oa_column *list = &root->columns[OA_POINT_METADATA];
+  const uint32_t base = root->length;
+  size_t total = 0;
+  uint32_t row = 0;
+  for (uint32_t i = 0; i < m->table->rows; i++) {
+    const uint32_t begin = i == 0 ? 0 : attrs->join.places[i - 1];
+    const uint32_t end = attrs->join.places[i];
+    total += (size_t)(m->ends[i] - row) * (end - begin);
+    if (total > d->stream->limits.max_rows) {
+      return oa_otap_refuse(d, m->table, i,
+                            "its metadata, once for each of its points, are "
+                            "more than %zu attributes",
+                            d->stream->limits.max_rows);
+    }
+    for (; row < m->ends[i]; row++) {
+      for (uint32_t at = begin; at < end; at++) {
+        OA_TRY(oa_otap_attrs_append(d, to, attrs, order[at]));
+      }
+      if (begin < end && oa_column_begin(root, list, base + row)) {
+        list->offsets[base + row + 1] = (int32_t)to->table->length;
+      }
+    }
+  }
+  return OA_OK;
+}
+
+static oa_status write_metadata(const oa_otap_decoder *d,
+                                const oa_otap_metrics *m,
+                                oa_otap_attrs *attrs) {
+  void *block = NULL;
+  if (attrs->table == NULL) {
+    return OA_OK;
+  }
+  OA_TRY(
+      oa_scratch_get(d->scratch, attrs->table->rows, sizeof(uint32_t), &block));
+  uint32_t *order = block;
+  uint32_t *places = attrs->join.places;
+  uint32_t at = 0;
+  for (uint32_t i = 0; i < m->table->rows; i++) {
+    const uint32_t count = places[i];
+    places[i] = at;
+    at += count;
+  }
+  /* Now places are where the runs begin, and then where they end. */
+  for (uint32_t i = 0; i < attrs->table->rows; i++) {
+    order[places[attrs->join.parents[i]]++] = i;
+  }
+  return put_metadata(d, m, attrs, order);
+}
+
+/* --- what the rows of a metric have in common --- */
+
+/* VALUES of the metrics, of 32 bits, for each of their rows. */
+static oa_status spread(const oa_otap_decoder *d, const oa_otap_metrics *m,
+                        const void *values, void **out) {
+  const uint32_t *from = values;
+  OA_TRY(oa_scratch_get(d->scratch, m->rows, sizeof *from, out));
+  uint32_t *to = *out;
+  uint32_t row = 0;
+  for (uint32_t i = 0; i < m->table->rows; i++) {
+    for (; row < m->ends[i]; row++) {
+      to[row] = from[i];
+    }
+  }
+  return OA_OK;
+}
+
+static oa_status write_text(const oa_otap_decoder *d, const oa_otap_metrics *m,
+                            size_t column, size_t to) {
+  oa_table *root = &d->builder->root;
+  int32_t *numbers = NULL;
+  void *spread_numbers = NULL;
+  OA_TRY(oa_otap_get_texts(d, m->table, column, root, to, &numbers));
+  OA_TRY(spread(d, m, numbers, &spread_numbers));
+  oa_otap_put_texts(root, &root->columns[to], root->length, m->rows,
+                    spread_numbers);
+  return OA_OK;
+}
+
+static bool has_temporality(uint32_t type) {
+  return type == OA_METRIC_SUM || type == OA_METRIC_HISTOGRAM ||
+         type == OA_METRIC_EXP_HISTOGRAM;
+}
+
+/* Type, temporality and number of each row. */
+static oa_status write_kinds(const oa_otap_decoder *d,
+                             const oa_otap_metrics *m) {
+  oa_otlp_builder *b = d->builder;
+  oa_table *root = &b->root;
+  oa_column *column = root->columns;
+  const uint32_t base = root->length;
+  uint32_t *temporalities = NULL;
+  OA_TRY(oa_otap_get_u32s(d, m->table, OA_OTAP_METRIC_TEMPORALITY,
+                          &temporalities));
+  for (uint32_t i = 0, row = 0; i < m->table->rows; i++) {
+    const uint32_t type = m->types[i];
+    const bool monotonic =
+        oa_otap_bool(&m->table->columns[OA_OTAP_METRIC_IS_MONOTONIC], i);
+    for (uint32_t ord = 0; row < m->ends[i]; row++, ord++) {
+      root->length = base + row;
+      oa_put_u64(root, &column[OA_POINT_METRIC_ORD], b->metric_ord);
+      oa_put_u8(root, &column[OA_POINT_METRIC_TYPE], (uint8_t)type);
+      if (has_temporality(type)) {
+        oa_put_u32(root, &column[OA_POINT_TEMPORALITY], temporalities[i]);
+      }
+      if (type == OA_METRIC_SUM) {
+        oa_put_bool(root, &column[OA_POINT_IS_MONOTONIC], monotonic);
+      }
+      if (m->seats[row].kind != OA_OTAP_NO_POINT) {
+        oa_put_u32(root, &column[OA_POINT_POINT_ORD], ord);
+        d->result->accepted++;
+      }
+    }
+    b->metric_ord++;
+  }
+  root->length = base;
+  return OA_OK;
+}
+
+static oa_status write_metrics(const oa_otap_decoder *d,
+                               const oa_otap_metrics *m) {
+  OA_TRY(write_text(d, m, OA_OTAP_METRIC_NAME, OA_POINT_METRIC_NAME));
+  OA_TRY(write_text(d, m, OA_OTAP_METRIC_DESCRIPTION, OA_POINT_DESCRIPTION));
+  OA_TRY(write_text(d, m, OA_OTAP_METRIC_UNIT, OA_POINT_UNIT));
+  return write_kinds(d, m);
+}
+
+oa_status oa_otap_decode_metrics(const oa_otap_decoder *d,
+                                 const oa_otap_table *table) {
+  oa_otap_ids ids;
+  oa_otap_metrics m = {.table = table};
+  oa_otap_attrs attrs[OA_OTAP_POINT_KINDS];
+  oa_otap_attrs metadata;
+  OA_TRY(read_types(d, &m));
+  OA_TRY(oa_otap_ids_index(table, OA_OTAP_ID, d->scratch, &ids, d->error));
+  for (uint32_t kind = 0; kind < OA_OTAP_POINT_KINDS; kind++) {
+    OA_TRY(read_points(d, &ids, kind, &m));
+  }
+  OA_TRY(place_rows(d, &m));
+  OA_TRY(read_attributes(d, &m, attrs));
+  OA_TRY(oa_otap_attrs_read(d, OA_PAYLOAD_METRIC_ATTRS,
+                            &d->builder->attributes_3, &ids, table->rows,
+                            &metadata));
+
+  OA_TRY(oa_table_reserve_rows(&d->builder->root, m.rows));
+  OA_TRY(write_attributes(d, &m, attrs));
+  OA_TRY(write_metadata(d, &m, &metadata));
+  OA_TRY(oa_otap_write_exemplars(d, &m));
+  OA_TRY(oa_otap_write_points(d, &m));
+  OA_TRY(write_metrics(d, &m));
+  return oa_otap_fill_owners(d, table, m.ends);
+}

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The columns of data points: from four tables into the rows that they became.
+ * A column is gathered for all rows first and then put at once. */
+#include <assert.h>
+
+#include "otap/points.h"
+
+/* A column of one kind of points. */
+typedef struct source {
+  uint32_t kind;
+  uint8_t column;
+  bool always; /* null is 0 and not null */
+} source;
+
+/* --- numbers --- */
+
+/* Gathers 64-bit values and whether they are set. */
+static oa_status gather64(const oa_otap_decoder *d, const oa_otap_metrics *m,
+                          const source *from, uint64_t *values,
+                          uint8_t *valid) {
+  const oa_otap_points *p = &m->points[from->kind];
+  if (p->table == NULL) {
+    return OA_OK;
+  }
+  const oa_otap_column *column = &p->table->columns[from->column];
+  uint64_t *given = NULL;
+  OA_TRY(oa_otap_get_u64s(d, p->table, from->column, &given));
+  for (uint32_t i = 0; i < p->table->rows; i++) {
+    values[p->rows[i]] = given[i];
+    valid[p->rows[i]] = from->always || !oa_otap_is_null(column, i);
+  }
+  return OA_OK;
+}
+
+static oa_status put64(const oa_otap_decoder *d, const oa_otap_metrics *m,
+                       size_t to, const source *sources, size_t count) {
+  oa_table *root = &d->builder->root;
+  void *values = NULL;
+  void *valid = NULL;
+  OA_TRY(oa_scratch_get_zeroed(d->scratch, m->rows, sizeof(uint64_t), &values));
+  OA_TRY(oa_scratch_get_zeroed(d->scratch, m->rows, 1, &valid));
+  for (size_t i = 0; i < count; i++) {
+    OA_TRY(gather64(d, m, &sources[i], values, valid));
+  }
+  oa_otap_put_optional64(root, &root->columns[to], root->length, m->rows,
+                         values, valid);
+  return OA_OK;
+}
+
+/* The times, which all kinds have. */
+static oa_status put_times(const oa_otap_decoder *d, const oa_otap_metrics *m,
+                           uint8_t column, size_t to) {
+  oa_table *root = &d->builder->root;
+  void *values = NULL;
+  void *valid = NULL;
+  OA_TRY(oa_scratch_get_zeroed(d->scratch, m->rows, sizeof(uint64_t), &values));
+  OA_TRY(oa_scratch_get(d->scratch, m->rows, 1, &valid));
+  for (uint32_t kind = 0; kind < OA_OTAP_POINT_KINDS; kind++) {
+    const source from = {.kind = kind, .column = column};
+    OA_TRY(gather64(d, m, &from, values, valid));
+  }
+  oa_otap_put_times(root, &root->columns[to], root->length, m->rows, values);
+  return OA_OK;
+}
+
+static oa_status gather32(const oa_otap_decoder *d, const oa_otap_points *p,
+                          size_t column, uint32_t *values) {
+  uint32_t *given = NULL;
+  if (p->table == NULL) {
+    return OA_OK;
+  }
+  OA_TRY(oa_otap_get_u32s(d, p->table, column, &given));
+  for (uint32_t i = 0; i < p->table->rows; i++) {
+    values[p->rows[i]] = given[i];
+  }
+  return OA_OK;
+}
+
+static oa_status put_flags(const oa_otap_decoder *d, const oa_otap_metrics *m) {
+  oa_table *root = &d->builder->root;
+  void *values = NULL;
+  OA_TRY(oa_scratch_get_zeroed(d->scratch, m->rows, sizeof(uint32_t), &values));
+  for (uint32_t kind = 0; kind < OA_OTAP_POINT_KINDS; kind++) {
+    OA_TRY(gather32(d, &m->points[kind], OA_OTAP_POINT_FLAGS, values));
+  }
+  oa_otap_put_u32s(root, &root->columns[OA_POINT_FLAGS], root->length, m->rows,
+                   values);
+  return OA_OK;
+}
+
+/* A 32-bit column of exponential histograms; it is set where PRESENCE, a
+ * struct column of theirs, is not null, or always when PRESENCE is 0. */
+static oa_status put_exp32(const oa_otap_decoder *d, const oa_otap_metrics *m,
+                           size_t column, size_t presence, size_t to) {
+  oa_table *root = &d->builder->root;
+  const oa_otap_points *p = &m->points[OA_OTAP_EXP_HISTOGRAMS];
+  void *values = NULL;
+  void *block = NULL;
+  OA_TRY(oa_scratch_get_zeroed(d->scratch, m->rows, sizeof(uint32_t), &values));
+  OA_TRY(oa_scratch_get_zeroed(d->scratch, m->rows, 1, &block));
+  uint8_t *valid = block;
+  OA_TRY(gather32(d, p, column, values));
+  for (uint32_t i = 0; i < p->table->rows; i++) {
+    valid[p->rows[i]] =
+        presence == 0 || !oa_otap_is_null(&p->table->columns[presence], i);
+  }
+  oa_otap_put_optional32(root, &root->columns[to], root->length, m->rows,
+                         values, valid);
+  return OA_OK;
+}
+
+/* --- lists --- */
+
+/* One member of a list's items, read through their column; null is 0, as some
+ * senders write zeros so. */
+static void put_items(const oa_otap_column *item, int64_t begin, int64_t end,
+                      uint8_t *to) {
+  for (int64_t i = begin; i < end; i++, to += sizeof(uint64_t)) {
+    const uint64_t value =
+        oa_otap_has(item) ? oa_otap_u64(item, (uint32_t)i) : 0;
+    memcpy(to, &value, sizeof value);
+  }
+}
+
+static uint8_t width_of(const oa_field *field) {
+  return field->dictionary ? (uint8_t)oa_type_width(field->index_type) : 0;
+}
+
+/* The items of a list: MEMBER of their struct, or the items themselves. */
+static oa_status item_column(const oa_otap_decoder *d,
+                             const oa_otap_table *table, size_t number,
+                             const char *member, oa_otap_column *out) {
+  const oa_otap_column *list = &table->columns[number];
+  const oa_field *item = list->field->children;
+  const oa_array *items = list->array->children;
+  *out = (oa_otap_column){
+      .field = item, .array = items, .index_width = width_of(item)};
+  if (member == NULL) {
+    return OA_OK;
+  }
+  out->field = NULL;
+  out->outer = items;
+  for (size_t i = 0; i < item->child_count; i++) {
+    if (strcmp(item->children[i].name, member) == 0) {
+      out->field = &item->children[i];
+      out->array = &items->children[i];
+      out->index_width = width_of(out->field);
+    }
+  }
+  return out->field != NULL && out->field->type != OA_TYPE_DOUBLE
+             ? oa_error_set(d->error, OA_ERR_MALFORMED,
+                            "%s: column \"%s\": its member \"%s\" is no double",
+                            table->info->name,
+                            table->info->columns[number].name, member)
+             : OA_OK;
+}
+
+static uint32_t count_items(const oa_otap_points *p, size_t column) {
+  const oa_otap_column *list = &p->table->columns[column];
+  uint32_t count = 0;
+  for (uint32_t i = 0; i < p->table->rows; i++) {
+    int64_t begin;
+    int64_t end;
+    if (!oa_otap_is_null(list, i)) {
+      oa_array_range(list->array, i, &begin, &end);
+      count += (uint32_t)(end - begin);
+    }
+  }
+  return count;
+}
+
+/* Opens COUNT more items in all columns of ITEMS. */
+static oa_status open_items(oa_table *items, uint32_t count, uint8_t **to) {
+  OA_TRY(oa_table_reserve_rows(items, count));
+  for (size_t c = 0; c < items->column_count; c++) {
+    to[c] = oa_otap_open_full(items, &items->columns[c], items->length, count);
+    if (to[c] == NULL) {
+      return OA_ERR_NOMEM;
+    }
+  }
+  return OA_OK;
+}
+
+/* List COLUMN of KIND goes to column TO; MEMBERS are those of its items, which
+ * are structs, or NULL. */
+static oa_status put_lists(const oa_otap_decoder *d, const oa_otap_metrics *m,
+                           uint32_t kind, size_t column, size_t to,
+                           const char *const *members) {
+  const oa_otap_points *p = &m->points[kind];
+  oa_table *root = &d->builder->root;
+  oa_column *list = &root->columns[to];
+  oa_table *items = list->child;
+  oa_otap_column item[OA_QUANTILE_COUNT] = {{0}};
+  uint8_t *slots[OA_QUANTILE_COUNT] = {0};
+  const oa_otap_column *from = &p->table->columns[column];
+  assert(items->column_count <= OA_QUANTILE_COUNT);
+  if (!oa_otap_has(from) || count_items(p, column) == 0) {
+    return OA_OK;
+  }
+  for (size_t c = 0; c < items->column_count; c++) {
+    OA_TRY(item_column(d, p->table, column, members == NULL ? NULL : members[c],
+                       &item[c]));
+  }
+  OA_TRY(open_items(items, count_items(p, column), slots));
+  for (uint32_t row = 0; row < m->rows; row++) {
+    const oa_otap_seat seat = m->seats[row];
+    int64_t begin;
+    int64_t end;
+    if (seat.kind != kind || oa_otap_is_null(from, seat.row)) {
+      continue;
+    }
+    oa_array_range(from->array, seat.row, &begin, &end);
+    for (size_t c = 0; c < items->column_count; c++) {
+      put_items(&item[c], begin, end, slots[c]);
+      slots[c] += (size_t)(end - begin) * sizeof(uint64_t);
+    }
+    items->length += (uint32_t)(end - begin);
+    if (begin < end && oa_column_begin(root, list, root->length + row)) {
+      list->offsets[root->length + row + 1] = (int32_t)items->length;
+    }
+  }
+  return OA_OK;
+}
+
+/* --- kinds --- */
+
+static oa_status write_numbers(const oa_otap_decoder *d,
+                               const oa_otap_metrics *m) {
+  const oa_otap_points *p = &m->points[OA_OTAP_NUMBERS];
+  oa_table *root = &d->builder->root;
+  void *values = NULL;
+  void *block = NULL;
+  static const source integers = {OA_OTAP_NUMBERS, OA_OTAP_NUMBER_INT, false};
+  static const source doubles = {OA_OTAP_NUMBERS, OA_OTAP_NUMBER_DOUBLE, false};
+  OA_TRY(put64(d, m, OA_POINT_VALUE_INT, &integers, 1));
+  OA_TRY(oa_scratch_get_zeroed(d->scratch, m->rows, sizeof(uint64_t), &values));
+  OA_TRY(oa_scratch_get_zeroed(d->scratch, m->rows, 1, &block));
+  uint8_t *valid = block;
+  OA_TRY(gather64(d, m, &doubles, values, valid));
+  for (uint32_t i = 0; i < p->table->rows; i++) {
+    /* A oneof: when both are set it is the integer that counts. */
+    valid[p->rows[i]] &=
+        oa_otap_is_null(&p->table->columns[OA_OTAP_NUMBER_INT], i);
+  }
+  oa_otap_put_optional64(root, &root->columns[OA_POINT_VALUE_DOUBLE],
+                         root->length, m->rows, values, valid);
+  return OA_OK;
+}
+
+static oa_status write_distributions(const oa_otap_decoder *d,
+                                     const oa_otap_metrics *m) {
+  static const source counts[] = {
+      {OA_OTAP_SUMMARIES, OA_OTAP_SUMMARY_COUNT, true},
+      {OA_OTAP_HISTOGRAMS, OA_OTAP_HISTOGRAM_COUNT, true},
+      {OA_OTAP_EXP_HISTOGRAMS, OA_OTAP_EXP_COUNT, true}};
+  static const source sums[] = {
+      {OA_OTAP_SUMMARIES, OA_OTAP_SUMMARY_SUM, true},
+      {OA_OTAP_HISTOGRAMS, OA_OTAP_HISTOGRAM_SUM, false},
+      {OA_OTAP_EXP_HISTOGRAMS, OA_OTAP_EXP_SUM, false}};
+  static const source mins[] = {
+      {OA_OTAP_HISTOGRAMS, OA_OTAP_HISTOGRAM_MIN, false},
+      {OA_OTAP_EXP_HISTOGRAMS, OA_OTAP_EXP_MIN, false}};
+  static const source maxs[] = {
+      {OA_OTAP_HISTOGRAMS, OA_OTAP_HISTOGRAM_MAX, false},
+      {OA_OTAP_EXP_HISTOGRAMS, OA_OTAP_EXP_MAX, false}};
+  OA_TRY(put64(d, m, OA_POINT_COUNT_COL, counts, 3));
+  OA_TRY(put64(d, m, OA_POINT_SUM, sums, 3));
+  OA_TRY(put64(d, m, OA_POINT_MIN, mins, 2));
+  return put64(d, m, OA_POINT_MAX, maxs, 2);
+}
+
+static oa_status write_histograms(const oa_otap_decoder *d,
+                                  const oa_otap_metrics *m) {
+  OA_TRY(put_lists(d, m, OA_OTAP_HISTOGRAMS, OA_OTAP_HISTOGRAM_BUCKET_COUNTS,
+                   OA_POINT_BUCKET_COUNTS, NULL));
+  return put_lists(d, m, OA_OTAP_HISTOGRAMS, OA_OTAP_HISTOGRAM_EXPLICIT_BOUNDS,
+                   OA_POINT_EXPLICIT_BOUNDS, NULL);
+}
+
+static oa_status write_exp_histograms(const oa_otap_decoder *d,
+                                      const oa_otap_metrics *m) {
+  static const source zeros = {OA_OTAP_EXP_HISTOGRAMS, OA_OTAP_EXP_ZERO_COUNT,
+                               true};
+  static const source thresholds = {OA_OTAP_EXP_HISTOGRAMS,
+                                    OA_OTAP_EXP_ZERO_THRESHOLD, true};
+  const uint32_t kind = OA_OTAP_EXP_HISTOGRAMS;
+  OA_TRY(put64(d, m, OA_POINT_ZERO_COUNT, &zeros, 1));
+  OA_TRY(put64(d, m, OA_POINT_ZERO_THRESHOLD, &thresholds, 1));
+  OA_TRY(put_exp32(d, m, OA_OTAP_EXP_SCALE, 0, OA_POINT_SCALE));
+  OA_TRY(put_exp32(d, m, OA_OTAP_EXP_POSITIVE_OFFSET, OA_OTAP_EXP_POSITIVE,
+                   OA_POINT_POSITIVE_OFFSET));
+  OA_TRY(put_exp32(d, m, OA_OTAP_EXP_NEGATIVE_OFFSET, OA_OTAP_EXP_NEGATIVE,
+                   OA_POINT_NEGATIVE_OFFSET));
+  OA_TRY(put_lists(d, m, kind, OA_OTAP_EXP_POSITIVE_BUCKET_COUNTS,
+                   OA_POINT_POSITIVE_BUCKET_COUNTS, NULL));
+  return put_lists(d, m, kind, OA_OTAP_EXP_NEGATIVE_BUCKET_COUNTS,
+                   OA_POINT_NEGATIVE_BUCKET_COUNTS, NULL);
+}
+
+oa_status oa_otap_write_points(const oa_otap_decoder *d,
+                               const oa_otap_metrics *m) {
+  static const char *const members[] = {"quantile", "value"};
+  const oa_otap_points *p = m->points;
+  OA_TRY(put_times(d, m, OA_OTAP_POINT_START, OA_POINT_START_TIME));
+  OA_TRY(put_times(d, m, OA_OTAP_POINT_TIME, OA_POINT_TIME));
+  OA_TRY(put_flags(d, m));
+  if (p[OA_OTAP_NUMBERS].table != NULL) {
+    OA_TRY(write_numbers(d, m));
+  }
+  OA_TRY(write_distributions(d, m));
+  if (p[OA_OTAP_SUMMARIES].table != NULL) {
+    OA_TRY(put_lists(d, m, OA_OTAP_SUMMARIES, OA_OTAP_SUMMARY_QUANTILE,
+                     OA_POINT_QUANTILES, members));
+  }
+  if (p[OA_OTAP_HISTOGRAMS].table != NULL) {
+    OA_TRY(write_histograms(d, m));
+  }
+  return p[OA_OTAP_EXP_HISTOGRAMS].table == NULL ? OA_OK
+                                                 : write_exp_histograms(d, m);
+}
