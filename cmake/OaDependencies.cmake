@@ -15,6 +15,7 @@ set(OA_MODULES
   liblz4>=1.9
   libxxhash>=0.8
   yaml-0.1>=0.2.5
-  jansson>=2.14)
+  jansson>=2.14
+  openssl>=3.0)
 pkg_check_modules(OA_DEPS REQUIRED IMPORTED_TARGET ${OA_MODULES})
 set(OA_DEPENDENCIES PkgConfig::OA_DEPS Threads::Threads)

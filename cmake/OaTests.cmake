@@ -38,6 +38,15 @@ if(EXISTS ${CMAKE_SOURCE_DIR}/tests/unit/test_public_header.cc)
   oa_unit_test(test_public_header_cxx tests/unit/test_public_header.cc)
 endif()
 
+# The examples compile as they stand; tests/integration runs them.
+file(GLOB OA_EXAMPLES CONFIGURE_DEPENDS examples/*.c)
+foreach(source ${OA_EXAMPLES})
+  get_filename_component(name ${source} NAME_WE)
+  add_executable(example_${name} ${source})
+  target_link_libraries(example_${name} PRIVATE otlp_arrow)
+  oa_flags(example_${name})
+endforeach()
+
 file(GLOB OA_FUZZ_TARGETS CONFIGURE_DEPENDS tests/fuzz/fuzz_*.c)
 foreach(source ${OA_FUZZ_TARGETS})
   get_filename_component(name ${source} NAME_WE)

@@ -83,12 +83,18 @@ OA_API oa_status oa_config_load_env(oa_config *config, oa_error *error);
 OA_API oa_status oa_config_set(oa_config *config, const char *key,
                                const char *value, oa_error *error);
 
-/* Whether the values fit together, such as two ports that must differ.
- * oa_service_start() asks this too.  OA_ERR_CONFIG. */
+/* Has AUTHENTICATOR decide who may send, in place of the keys of
+ * protocols.authentication; NULL goes back to these.  The struct is copied. */
+OA_API oa_status oa_config_set_authenticator(
+    oa_config *config, const oa_authenticator *authenticator, oa_error *error);
+
+/* Whether the values fit together, such as two ports that must differ, and
+ * whether the certificates and keys that they name can be used.
+ * oa_service_start() asks this too.  OA_ERR_CONFIG, OA_ERR_NOMEM. */
 OA_API oa_status oa_config_check(const oa_config *config, oa_error *error);
 
 /* Prints the values as YAML, each with the place where it comes from as a
- * comment; secrets are masked.  What is printed loads to the same values.
+ * comment; secrets are masked.  Else what is printed loads to the same values.
  * OA_ERR_NOMEM, or what SINK returned. */
 OA_API oa_status oa_config_print(const oa_config *config, oa_text_sink sink,
                                  void *context);
@@ -125,6 +131,12 @@ OA_API uint16_t oa_service_port(const oa_service *service,
  * TIMEOUT_MS.  OA_ERR_BUSY when the time was not enough.  Any thread. */
 OA_API oa_status oa_service_flush(oa_service *service, uint32_t timeout_ms,
                                   oa_error *error);
+
+/* Reads the files of protocols.tls and of the keys again, for certificates
+ * that are renewed and keys that come and go.  Other settings need a new
+ * service.  What has changed is logged.  OA_ERR_CONFIG when a file cannot be
+ * used: what was read from it before stays in force.  OA_ERR_NOMEM. */
+OA_API oa_status oa_service_reload(oa_service *service, oa_error *error);
 
 /* Stops listening, lets requests end for at most shutdown_timeout, writes
  * everything, ends the files and frees SERVICE, also when it returns a

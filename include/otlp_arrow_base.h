@@ -7,6 +7,8 @@
 #ifndef OTLP_ARROW_BASE_H
 #define OTLP_ARROW_BASE_H
 
+#include <stddef.h>
+
 #if defined(__GNUC__) || defined(__clang__)
 #define OA_API __attribute__((visibility("default")))
 #else
@@ -44,6 +46,34 @@ typedef struct oa_error {
   oa_status code;
   char text[OA_ERROR_TEXT_SIZE]; /* always terminated; cut when too long */
 } oa_error;
+
+/* --- Extension points ----------------------------------------------------
+ *
+ * Small structs of functions.  They are copied when they are handed over;
+ * what their pointers lead to must live until the service has stopped.
+ */
+
+/* A request that wants to come in, as an authenticator sees it. */
+typedef struct oa_sender {
+  const void *request;
+  /* The value of the header field NAME, which is in lower case, and how long it
+   * is: it is not terminated.  NULL when the request has no such field.  Valid
+   * until check() returns. */
+  const char *(*field)(const void *request, const char *name, size_t *len);
+} oa_sender;
+
+/* Says who may send.  It is asked once a request, before anything of the body
+ * is looked at, for all protocols alike. */
+typedef struct oa_authenticator {
+  void *context;
+  /* 0 = SENDER may not send.  Else *NAME may be set to a name for it, which
+   * lives as long as the service.  Called by several threads at once, and what
+   * a thread waits here its other connections wait too. */
+  int (*check)(void *context, const oa_sender *sender, const char **name);
+  /* What a refused HTTP request is told in www-authenticate (RFC 9110, section
+   * 11.6.1), such as "Bearer"; NULL = nothing. */
+  const char *challenge;
+} oa_authenticator;
 
 #ifdef __cplusplus
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* otlp_arrow_reader.h - reads the files that the service writes: what is in
- * them, as rows for people, as OTLP again, and as other Arrow files.
+ * them, as rows for people, as OTLP again, and as other Arrow files.  Reads
+ * files of OTLP/JSON too and makes the same of them.
  *
  * A file is read as far as it is whole, so files that are being written, or
  * were cut short, are read up to their last whole batch.  Every byte of a file
@@ -118,10 +119,50 @@ typedef oa_status (*oa_reader_sink)(void *context, const void *message,
 OA_API oa_status oa_reader_requests(oa_reader *reader, oa_reader_sink sink,
                                     void *context, oa_error *error);
 
+/* The same requests as OTLP/JSON, each on one line, without its end. */
+OA_API oa_status oa_reader_requests_json(oa_reader *reader, oa_reader_sink sink,
+                                         void *context, oa_error *error);
+
 /* One line for people about row ROW, without line end or control characters.
  * *LINE lives until the next call on the reader. */
 OA_API oa_status oa_reader_line(oa_reader *reader, int64_t row,
                                 const char **line, oa_error *error);
+
+/* --- One file of OTLP/JSON --- */
+
+/* Export requests as text, one after another: mostly one a line, as the OTLP
+ * file format has them, but a request may have several lines.  Requests of
+ * different signals may stand in one file. */
+typedef struct oa_json_file oa_json_file;
+
+/* Non-zero when PATH is to be read as OTLP/JSON: its name ends in .json, .jsonl
+ * or .ndjson, or its first byte is a brace. */
+OA_API int oa_json_file_is(const char *path);
+
+/* OA_ERR_NOT_FOUND; OA_ERR_IO; OA_ERR_NOMEM. */
+OA_API oa_status oa_json_file_open(oa_json_file **out, const char *path,
+                                   oa_error *error);
+OA_API void oa_json_file_close(oa_json_file *file);
+
+/* Goes to the next request; empty objects are passed over.  OA_END: there is
+ * no further whole one.  OA_ERR_MALFORMED, OA_ERR_LIMIT: ERROR names the line
+ * and what is wrong in it. */
+OA_API oa_status oa_json_file_next(oa_json_file *file, oa_error *error);
+
+/* Non-zero when the file ends inside a request. */
+OA_API int oa_json_file_torn(const oa_json_file *file);
+
+/* Of the request that the file is at: the line that it begins in; "traces",
+ * "metrics" or "logs"; and the request as protobuf, which lives until the next
+ * call on FILE. */
+OA_API uint64_t oa_json_file_line(const oa_json_file *file);
+OA_API const char *oa_json_file_signal(const oa_json_file *file);
+OA_API const void *oa_json_file_request(const oa_json_file *file, size_t *len);
+
+/* The request as one line of OTLP/JSON as the service writes it: names in
+ * lowerCamelCase, no unknown members.  *TEXT lives until the next call. */
+OA_API oa_status oa_json_file_text(oa_json_file *file, const char **text,
+                                   size_t *len, oa_error *error);
 
 /* --- Batches of one or more readers as one new Arrow file --- */
 
@@ -166,9 +207,51 @@ OA_API oa_status oa_output_source(oa_output *output, const oa_reader *reader,
 OA_API oa_status oa_output_batch(oa_output *output, const oa_reader *reader,
                                  oa_error *error);
 
+/* Records of a request that the columns cannot hold, because an id has the
+ * wrong length or a value is nested too deep. */
+typedef struct oa_rejection {
+  uint64_t items;   /* spans, data points, log records */
+  char reason[192]; /* of the first one; "" when there is none */
+} oa_rejection;
+
+/* Takes the request that FILE is at; its rows are written in batches.
+ * OA_ERR_UNSUPPORTED: it is of another signal than those before. */
+OA_API oa_status oa_output_request(oa_output *output, const oa_json_file *file,
+                                   oa_rejection *rejection, oa_error *error);
+
 /* Writes what ends the file. */
 OA_API oa_status oa_output_finish(oa_output *output, oa_error *error);
 OA_API void oa_output_free(oa_output *output);
+
+/* --- Batches of readers as OpenTelemetry Arrow protocol (OTAP) messages --- */
+
+typedef struct oa_otap_output_options {
+  oa_output_compression compression; /* of the Arrow bodies in the messages */
+  int level;                         /* 0 = the default of the compression */
+  int metric_metadata; /* non-zero: send Metric.metadata, which some receivers
+                          do not know and break the stream at */
+  int64_t max_rows;    /* spans, records or metrics of a message at most; 0 =
+                          65,535, which is what the format allows */
+  size_t max_bytes;    /* of a message; 0 = 2 GiB, else 64 KiB at least */
+  oa_reader_sink sink; /* receives one BatchArrowRecords a call */
+  void *context;
+} oa_otap_output_options;
+
+/* One stream of messages, each leaning on those before: a receiver must get
+ * all of them, in order. */
+typedef struct oa_otap_output oa_otap_output;
+
+/* OA_ERR_CONFIG, OA_ERR_NOMEM. */
+OA_API oa_status oa_otap_output_new(oa_otap_output **out,
+                                    const oa_otap_output_options *options,
+                                    oa_error *error);
+
+/* Makes the messages of the batch that READER is at.  OA_ERR_UNSUPPORTED: it
+ * is of another signal than the batches before, or its columns are not those
+ * of the service. */
+OA_API oa_status oa_otap_output_batch(oa_otap_output *output,
+                                      const oa_reader *reader, oa_error *error);
+OA_API void oa_otap_output_free(oa_otap_output *output);
 
 #ifdef __cplusplus
 }

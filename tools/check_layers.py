@@ -39,6 +39,7 @@ PUBLIC_BASE = "otlp_arrow_base.h"
 LIBRARIES = {
     "uv.h": {"base", "net", "store", "service"},
     "nghttp2/": {"net"},
+    "openssl/": {"net", "service"},
     "libdeflate.h": {"codec"},
     "zstd": {"codec"},
     "lz4": {"codec"},

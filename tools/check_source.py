@@ -45,7 +45,7 @@ def files():
         if (ROOT / name).is_file():
             yield ROOT / name
     for folder in ("cmake", "docs", "packaging", "tools", "src", "include",
-                   "tests", "bench"):
+                   "tests", "bench", "examples"):
         for path in sorted((ROOT / folder).rglob("*")):
             parts = set(path.relative_to(ROOT).parts)
             if path.suffix in TEXT and path.is_file() and not parts & SKIP:

@@ -1,19 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <string.h>
-
-#include "api/reader_impl.h"
-#include "arrow/ipc_file.h"
-#include "arrow/ipc_write.h"
+#include "api/output_impl.h"
 #include "base/mem.h"
-
-struct oa_output {
-  oa_output_options options;
-  oa_ipc_reader *schema_owner; /* keeps the schema when its reader is gone */
-  const oa_schema *schema;     /* NULL before the first source */
-  oa_ipc_writer *stream;       /* OA_OUTPUT_STREAM */
-  oa_ipc_file *file;           /* OA_OUTPUT_FILE */
-  oa_buf bytes;
-};
 
 static oa_codec codec_of(oa_output_compression compression) {
   switch (compression) {
@@ -48,6 +35,7 @@ void oa_output_free(oa_output *output) {
   oa_ipc_writer_free(output->stream);
   oa_ipc_file_free(output->file);
   oa_ipc_reader_free(output->schema_owner);
+  oa_otlp_builder_free(output->rows);
   oa_buf_free(&output->bytes);
   oa_free(output);
 }
@@ -91,7 +79,7 @@ static oa_status keep_schema(oa_output *output, const oa_reader *reader,
   return OA_OK;
 }
 
-static oa_status begin(oa_output *output, oa_error *error) {
+oa_status oa_output_begin(oa_output *output, oa_error *error) {
   const oa_codec codec = codec_of(output->options.compression);
   const int level = output->options.level;
   oa_ipc_pieces pieces;
@@ -115,7 +103,7 @@ oa_status oa_output_source(oa_output *output, const oa_reader *reader,
                            oa_error *error) {
   if (output->schema == NULL) {
     OA_TRY(keep_schema(output, reader, error));
-    return begin(output, error);
+    return oa_output_begin(output, error);
   }
   if (!oa_schema_equal(output->schema, oa_ipc_reader_schema(reader->ipc))) {
     return oa_error_set(error, OA_ERR_UNSUPPORTED,
@@ -126,35 +114,48 @@ oa_status oa_output_source(oa_output *output, const oa_reader *reader,
   return OA_OK;
 }
 
-oa_status oa_output_batch(oa_output *output, const oa_reader *reader,
-                          oa_error *error) {
+oa_status oa_output_put(oa_output *output, const oa_array *columns,
+                        int64_t rows, oa_error *error) {
   oa_ipc_pieces pieces;
   oa_error problem = {0};
-  oa_status status;
+
+  const oa_status status =
+      output->file != NULL
+          ? oa_ipc_file_batch(output->file, columns, rows, &output->bytes,
+                              &problem)
+          : oa_ipc_write_batch(output->stream, columns, rows, &pieces);
+  if (status != OA_OK) {
+    const char *text =
+        problem.text[0] == '\0' ? oa_status_text(status) : problem.text;
+    return oa_error_set(error, status, "%s", text);
+  }
+  return output->file != NULL ? write_bytes(output)
+                              : write_pieces(output, &pieces);
+}
+
+oa_status oa_output_batch(oa_output *output, const oa_reader *reader,
+                          oa_error *error) {
+  oa_error problem = {0};
 
   if (output->schema == NULL || reader->columns == NULL) {
     return oa_error_set(error, OA_ERR_CONFIG, "the reader is at no batch");
   }
-  if (output->file != NULL) {
-    status = oa_ipc_file_batch(output->file, reader->columns, reader->rows,
-                               &output->bytes, &problem);
-    return status == OA_OK ? write_bytes(output)
-                           : oa_reader_fail(reader, status, &problem, error);
-  }
-  status = oa_ipc_write_batch(output->stream, reader->columns, reader->rows,
-                              &pieces);
-  if (status != OA_OK) {
-    return oa_reader_fail(reader, status, &problem, error);
-  }
-  return write_pieces(output, &pieces);
+  OA_TRY(oa_output_flush(output, error));
+  const oa_status status =
+      oa_output_put(output, reader->columns, reader->rows, &problem);
+  /* When the caller's own write stopped it is the caller who knows why. */
+  return status == OA_OK || problem.text[0] == '\0'
+             ? status
+             : oa_reader_fail(reader, status, &problem, error);
 }
 
 oa_status oa_output_finish(oa_output *output, oa_error *error) {
   oa_ipc_pieces pieces;
 
   if (output->schema == NULL) {
-    return oa_error_set(error, OA_ERR_CONFIG, "there was no file to convert");
+    return oa_error_set(error, OA_ERR_CONFIG, "there was nothing to convert");
   }
+  OA_TRY(oa_output_flush(output, error));
   if (output->file != NULL) {
     if (oa_ipc_file_end(output->file, &output->bytes, error) != OA_OK) {
       return out_of_memory(error);

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "otlp_arrow.h"
 #include "service/config.h"
+#include "service/secure.h"
 
 extern char **environ;
 
@@ -85,8 +86,26 @@ oa_status oa_config_describe(oa_text_sink sink, void *context) {
   return deliver(oa_config_print_keys(&text), &text, sink, context);
 }
 
+oa_status oa_config_set_authenticator(oa_config *config,
+                                      const oa_authenticator *authenticator,
+                                      oa_error *error) {
+  if (config == NULL ||
+      (authenticator != NULL && authenticator->check == NULL)) {
+    return refuse_null(error);
+  }
+  config->authenticator = (oa_authenticator){0};
+  if (authenticator != NULL) {
+    config->authenticator = *authenticator;
+  }
+  return OA_OK;
+}
+
 oa_status oa_config_check(const oa_config *config, oa_error *error) {
-  return config == NULL ? refuse_null(error) : oa_config_verify(config, error);
+  if (config == NULL) {
+    return refuse_null(error);
+  }
+  OA_TRY(oa_config_verify(config, error));
+  return oa_secure_check(config, error);
 }
 
 oa_status oa_service_start(oa_service **out, const oa_config *config,
@@ -126,6 +145,11 @@ oa_status oa_service_flush(oa_service *service, uint32_t timeout_ms,
   return status == OA_OK
              ? OA_OK
              : oa_error_set(error, status, "%s", oa_status_text(status));
+}
+
+oa_status oa_service_reload(oa_service *service, oa_error *error) {
+  return service == NULL ? refuse_null(error)
+                         : oa_service_renew(service, error);
 }
 
 oa_status oa_service_stop(oa_service *service, oa_error *error) {

@@ -195,7 +195,9 @@ static bool hold_signals(void) {
          sigprocmask(SIG_BLOCK, &watched, NULL) == 0;
 }
 
-static void wait_for_end(void) {
+/* Serves until a signal says stop; SIGHUP reads certificates and keys again,
+ * and the service logs what came of it. */
+static void serve(oa_service *service) {
   sigset_t watched;
   int number = 0;
   watched_signals(&watched);
@@ -206,8 +208,7 @@ static void wait_for_end(void) {
     if (number != SIGHUP) {
       return;
     }
-    fprintf(stderr, "%s: SIGHUP: settings cannot be reloaded; restart\n",
-            program);
+    oa_service_reload(service, NULL);
   }
 }
 
@@ -245,7 +246,7 @@ static int run(const oa_config *config) {
     return fail(status == OA_ERR_CONFIG ? EXIT_CONFIG : EXIT_RUNTIME,
                 error.text);
   }
-  wait_for_end();
+  serve(service);
   let_signals_kill();
   status = oa_service_stop(service, &error);
   return status == OA_OK ? EXIT_SUCCESS : fail(EXIT_RUNTIME, error.text);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "net/http1_session.h"
 #include "net/stream.h"
 
 /* A header field of two literals; the session need not copy them. */
@@ -15,13 +16,11 @@
         NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE \
   }
 
-#define ACCEPTED FIELD("grpc-accept-encoding", "identity,gzip,zstd")
-
-enum { MAX_FIELDS = 8 };
+#define ACCEPTED FIELD("grpc-accept-encoding", OA_ANSWER_ENCODINGS)
 
 /* A field whose NAME is a literal and whose VALUE is copied. */
-static nghttp2_nv field(const char *name, char *value, size_t len) {
-  return (nghttp2_nv){(uint8_t *)(uintptr_t)name, (uint8_t *)value,
+static nghttp2_nv field(const char *name, const char *value, size_t len) {
+  return (nghttp2_nv){(uint8_t *)(uintptr_t)name, (uint8_t *)(uintptr_t)value,
                       strlen(name), len, NGHTTP2_NV_FLAG_NO_COPY_NAME};
 }
 
@@ -37,27 +36,35 @@ static void submitted(oa_stream *stream, int result) {
   oa_connection_touch(connection);
 }
 
-/* An answer of trailers alone, as gRPC has it for errors. */
-static void send_error(oa_stream *stream, const oa_grpc_reply_data *reply) {
-  char number[12];
-  char message[OA_GRPC_MESSAGE_SIZE];
-  char details[OA_GRPC_DETAILS_SIZE];
-  nghttp2_nv fields[MAX_FIELDS] = {FIELD(":status", "200"),
-                                   FIELD("content-type", "application/grpc"),
-                                   ACCEPTED};
-  size_t count = 3;
+/* --- gRPC --- */
+
+size_t oa_answer_status(nghttp2_nv fields[OA_STATUS_FIELDS],
+                        oa_trailer_text *text,
+                        const oa_grpc_reply_data *reply) {
+  size_t count = 0;
   const int digits =
-      snprintf(number, sizeof number, "%u", (unsigned)reply->code);
-  fields[count++] = field("grpc-status", number, (size_t)digits);
+      snprintf(text->number, sizeof text->number, "%u", (unsigned)reply->code);
+  fields[count++] = field("grpc-status", text->number, (size_t)digits);
   if (reply->text != NULL && reply->text[0] != '\0') {
-    const size_t len = oa_grpc_message_encode(message, reply->text);
-    fields[count++] = field("grpc-message", message, len);
+    const size_t len = oa_grpc_message_encode(text->message, reply->text);
+    fields[count++] = field("grpc-message", text->message, len);
   }
   if (reply->retry_after_ms > 0) {
-    const size_t len = oa_grpc_details_encode(details, reply->code, reply->text,
-                                              reply->retry_after_ms);
-    fields[count++] = field("grpc-status-details-bin", details, len);
+    const size_t len = oa_grpc_details_encode(
+        text->details, reply->code, reply->text, reply->retry_after_ms);
+    fields[count++] = field("grpc-status-details-bin", text->details, len);
   }
+  return count;
+}
+
+/* An answer of trailers alone, as gRPC has it for errors. */
+static void send_error(oa_stream *stream, const oa_grpc_reply_data *reply) {
+  enum { FIRST = 3 };
+  oa_trailer_text text = {.number = ""};
+  nghttp2_nv fields[FIRST + OA_STATUS_FIELDS] = {
+      FIELD(":status", "200"), FIELD("content-type", "application/grpc"),
+      ACCEPTED};
+  const size_t count = FIRST + oa_answer_status(fields + FIRST, &text, reply);
   submitted(stream, nghttp2_submit_response(stream->connection->session,
                                             stream->id, fields, count, NULL));
 }
@@ -98,14 +105,9 @@ static void send_message(oa_stream *stream, const oa_grpc_reply_data *reply) {
   nghttp2_nv fields[] = {FIELD(":status", "200"),
                          FIELD("content-type", "application/grpc"), ACCEPTED};
   const size_t len = reply->message_len;
-  uint8_t *out = stream->out;
-  out[0] = 0;
-  out[1] = (uint8_t)(len >> 24);
-  out[2] = (uint8_t)(len >> 16);
-  out[3] = (uint8_t)(len >> 8);
-  out[4] = (uint8_t)len;
+  oa_grpc_prefix_encode(stream->out, len);
   if (len > 0) {
-    memcpy(out + OA_GRPC_PREFIX_SIZE, reply->message, len);
+    memcpy(stream->out + OA_GRPC_PREFIX_SIZE, reply->message, len);
   }
   stream->trailers = true;
   const nghttp2_data_provider provider = {.source = {.ptr = stream},
@@ -116,7 +118,12 @@ static void send_message(oa_stream *stream, const oa_grpc_reply_data *reply) {
 }
 
 void oa_answer_send(oa_stream *stream, const oa_grpc_reply_data *reply) {
-  if (reply->code != OA_GRPC_OK) {
+  if (stream->call.kind == OA_CALL_STREAM) {
+    oa_outbox_finish(stream, reply);
+    stream->state = OA_STREAM_ANSWERED;
+    oa_stream_time(stream);
+    oa_connection_touch(stream->connection);
+  } else if (reply->code != OA_GRPC_OK) {
     send_error(stream, reply);
   } else if (reply->message_len > UINT32_MAX ||
              !make_out(stream, reply->message_len + OA_GRPC_PREFIX_SIZE)) {
@@ -129,52 +136,105 @@ void oa_answer_send(oa_stream *stream, const oa_grpc_reply_data *reply) {
   }
 }
 
-static void tell_refused(const oa_stream *stream, oa_grpc_code code,
-                         const char *reason) {
-  const oa_server_options *options = stream->thread->options;
-  if (options->handler->refused != NULL) {
-    options->handler->refused(options->context, stream->thread->index,
-                              stream->call.method, code, reason);
+/* --- HTTP --- */
+
+static void send_http2(oa_stream *stream, const oa_http_reply_data *reply) {
+  enum { OWN = 3 };
+  char status[12];
+  char length[24];
+  nghttp2_nv fields[OWN + OA_HTTP_MAX_FIELDS];
+  size_t count = 0;
+  int digits = snprintf(status, sizeof status, "%03u", reply->status % 1000);
+  fields[count++] = field(":status", status, (size_t)digits);
+  if (reply->content_type != NULL) {
+    fields[count++] =
+        field("content-type", reply->content_type, strlen(reply->content_type));
+  }
+  const bool body = reply->body_len > 0 && make_out(stream, reply->body_len);
+  if (reply->status != 204) {
+    digits = snprintf(length, sizeof length, "%zu", stream->out_len);
+    fields[count++] = field("content-length", length, (size_t)digits);
+  }
+  for (size_t i = 0; i < OA_HTTP_MAX_FIELDS && reply->fields[i].name != NULL;
+       i++) {
+    const char *value = reply->fields[i].value;
+    fields[count] = field(reply->fields[i].name, value, strlen(value));
+    fields[count++].flags = NGHTTP2_NV_FLAG_NONE;
+  }
+  if (body) {
+    memcpy(stream->out, reply->body, reply->body_len);
+  }
+  nghttp2_data_provider provider = {.source = {.ptr = stream},
+                                    .read_callback = read_out};
+  const bool shown = body && strcmp(stream->head.method, "HEAD") != 0;
+  submitted(stream,
+            nghttp2_submit_response(stream->connection->session, stream->id,
+                                    fields, count, shown ? &provider : NULL));
+}
+
+void oa_answer_send_http(oa_stream *stream, const oa_http_reply_data *reply) {
+  if (stream->http1) {
+    stream->state = OA_STREAM_ANSWERED;
+    oa_stream_time(stream);
+    oa_http1_reply(stream, reply);
+  } else {
+    send_http2(stream, reply);
+  }
+}
+
+/* --- refusals --- */
+
+/* What an HTTP client is told for a CODE that the server gives by itself. */
+static unsigned http_status(oa_grpc_code code) {
+  switch (code) {
+    case OA_GRPC_RESOURCE_EXHAUSTED:
+      return 413;
+    case OA_GRPC_DEADLINE_EXCEEDED:
+      return 408;
+    case OA_GRPC_UNAVAILABLE:
+      return 503;
+    case OA_GRPC_UNIMPLEMENTED:
+      return 415;
+    default:
+      return 400;
   }
 }
 
 void oa_answer_refuse(oa_stream *stream, oa_grpc_code code,
                       uint32_t retry_after_ms, const char *format, ...) {
   char text[OA_ERROR_TEXT_SIZE + 64];
+  const oa_server_options *options = stream->thread->options;
   va_list args;
   va_start(args, format);
   vsnprintf(text, sizeof text, format, args);
   va_end(args);
+  oa_call_lost(stream, code, text);
+  oa_flow_release(stream);
+  if (stream->call.kind == OA_CALL_HTTP) {
+    const oa_http_problem problem = {.status = http_status(code),
+                                     .code = code,
+                                     .text = text,
+                                     .retry_after_ms = retry_after_ms};
+    options->handler->problem(options->context, &stream->call, &problem);
+    return;
+  }
   const oa_grpc_reply_data reply = {
       .code = code, .text = text, .retry_after_ms = retry_after_ms};
-  tell_refused(stream, code, text);
-  oa_message_release(stream);
-  send_error(stream, &reply);
+  oa_answer_send(stream, &reply);
 }
 
-void oa_answer_refuse_http(oa_stream *stream, const char *status,
+void oa_answer_refuse_http(oa_stream *stream, unsigned status,
                            oa_grpc_code code, const char *text) {
-  char number[4];
-  snprintf(number, sizeof number, "%s", status);
-  nghttp2_nv fields[MAX_FIELDS] = {
-      field(":status", number, 3),
-      FIELD("content-type", "text/plain; charset=utf-8")};
-  size_t count = 2;
-  if (strcmp(status, "405") == 0) {
-    fields[count++] = (nghttp2_nv)FIELD("allow", "POST");
+  oa_http_reply_data reply = {.status = status,
+                              .content_type = "text/plain; charset=utf-8",
+                              .body = (const uint8_t *)text,
+                              .body_len = strlen(text)};
+  if (status == 405) {
+    reply.fields[0] = (oa_http_field){"allow", "POST"};
   }
-  const size_t len = strlen(text);
-  tell_refused(stream, code, text);
-  oa_message_release(stream);
-  nghttp2_data_provider provider = {.source = {.ptr = stream},
-                                    .read_callback = read_out};
-  const bool body = make_out(stream, len);
-  if (body) {
-    memcpy(stream->out, text, len);
-  }
-  submitted(stream,
-            nghttp2_submit_response(stream->connection->session, stream->id,
-                                    fields, count, body ? &provider : NULL));
+  oa_call_lost(stream, code, text);
+  oa_flow_release(stream);
+  oa_answer_send_http(stream, &reply);
 }
 
 void oa_answer_sent(oa_stream *stream) {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "net/http1_session.h"
 #include "net/http2.h"
 #include "net/stream.h"
 
@@ -25,10 +26,21 @@ static void on_closed(uv_handle_t *handle) {
   oa_connection *connection = handle->data;
   oa_thread *thread = connection->thread;
   oa_buf_free(&connection->unsent);
+  oa_transport_close(connection);
   oa_free(connection);
   atomic_fetch_sub(&thread->load, 1);
   oa_server_dismiss(thread->server);
   oa_thread_connection_gone(thread);
+}
+
+/* Frees what the protocol has. */
+static void end_protocol(oa_connection *connection) {
+  oa_stream_lose_all(connection);
+  if (connection->session != NULL) {
+    nghttp2_session_del(connection->session);
+    connection->session = NULL;
+  }
+  oa_http1_close(connection);
 }
 
 void oa_connection_close(oa_connection *connection) {
@@ -36,11 +48,7 @@ void oa_connection_close(oa_connection *connection) {
     return;
   }
   connection->state = OA_CONNECTION_CLOSED;
-  oa_stream_lose_all(connection);
-  if (connection->session != NULL) {
-    nghttp2_session_del(connection->session);
-    connection->session = NULL;
-  }
+  end_protocol(connection);
   oa_link_remove(&connection->in_thread);
   oa_link_remove(&connection->in_dirty);
   oa_link_remove(&connection->in_timed);
@@ -53,81 +61,15 @@ static void set_timed(oa_connection *connection, oa_list *list) {
   oa_list_push(list, &connection->in_timed);
 }
 
-static void on_shutdown(uv_shutdown_t *request, int status) {
-  (void)request;
-  (void)status;
-}
-
-/* Says that nothing more will come and waits for the peer to do the same. */
-static void linger(oa_connection *connection) {
+void oa_connection_linger(oa_connection *connection) {
   if (connection->state == OA_CONNECTION_LINGER ||
       connection->state == OA_CONNECTION_CLOSED) {
     return;
   }
-  oa_stream_lose_all(connection);
-  if (connection->session != NULL) {
-    nghttp2_session_del(connection->session);
-    connection->session = NULL;
-  }
+  end_protocol(connection);
   connection->state = OA_CONNECTION_LINGER;
   set_timed(connection, &connection->thread->lingering);
-  uv_stream_t *stream = (uv_stream_t *)&connection->tcp;
-  if (uv_shutdown(&connection->shutdown, stream, on_shutdown) != 0) {
-    oa_connection_close(connection);
-  }
-}
-
-static void on_written(uv_write_t *request, int status);
-
-static void lend_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *out) {
-  oa_connection *connection = handle->data;
-  oa_thread *thread = connection->thread;
-  (void)suggested;
-  if (thread->read_buffer == NULL) {
-    thread->read_buffer = oa_malloc(OA_THREAD_READ_SIZE);
-  }
-  out->base = (char *)thread->read_buffer;
-  out->len = thread->read_buffer == NULL ? 0 : OA_THREAD_READ_SIZE;
-}
-
-/* Sends LEN bytes, or keeps what the socket does not take.  False: the
- * connection has been closed. */
-static bool put_out(oa_connection *connection, const uint8_t *data,
-                    size_t len) {
-  uv_stream_t *stream = (uv_stream_t *)&connection->tcp;
-  if (!connection->blocked) {
-    /* uv_buf_t has no const form; libuv only reads from it. */
-    uv_buf_t buf = uv_buf_init((char *)(uintptr_t)data, (unsigned)len);
-    const int sent = uv_try_write(stream, &buf, 1);
-    if (sent == (int)len) {
-      return true;
-    }
-    if (sent < 0 && sent != UV_EAGAIN) {
-      oa_connection_close(connection);
-      return false;
-    }
-    data += sent > 0 ? sent : 0;
-    len -= sent > 0 ? (size_t)sent : 0;
-  }
-  if (oa_buf_put(&connection->unsent, data, len) != OA_OK) {
-    oa_connection_close(connection);
-    return false;
-  }
-  connection->blocked = true;
-  return true;
-}
-
-/* Hands what the socket did not take to the loop. */
-static void await_socket(oa_connection *connection) {
-  uv_stream_t *stream = (uv_stream_t *)&connection->tcp;
-  uv_buf_t buf = uv_buf_init((char *)connection->unsent.data,
-                             (unsigned)connection->unsent.len);
-  connection->blocked_at = uv_now(&connection->thread->loop);
-  oa_list_push(&connection->thread->blocked, &connection->in_blocked);
-  uv_read_stop(stream);
-  if (uv_write(&connection->write, stream, &buf, 1, on_written) != 0) {
-    oa_connection_close(connection);
-  }
+  oa_transport_shutdown(connection);
 }
 
 /* Gathers frames into the thread's buffer and sends it whenever it is full.
@@ -144,7 +86,7 @@ static bool send_frames(oa_connection *connection) {
     }
     const size_t frame_len = (size_t)got;
     if (len > 0 && (got == 0 || frame_len > OA_THREAD_WRITE_SIZE - len)) {
-      if (!put_out(connection, buffer, len)) {
+      if (!oa_transport_send(connection, buffer, len)) {
         return false;
       }
       len = 0;
@@ -154,7 +96,7 @@ static bool send_frames(oa_connection *connection) {
     }
     if (connection->blocked || frame_len > OA_THREAD_WRITE_SIZE) {
       /* The session has given this frame away already: keep it too. */
-      if (!put_out(connection, frame, frame_len)) {
+      if (!oa_transport_send(connection, frame, frame_len)) {
         return false;
       }
       continue;
@@ -165,48 +107,63 @@ static bool send_frames(oa_connection *connection) {
   return true;
 }
 
-void oa_connection_flush(oa_connection *connection) {
-  oa_thread *thread = connection->thread;
-  oa_link_remove(&connection->in_dirty);
-  if (connection->blocked || connection->state != OA_CONNECTION_HTTP2) {
-    return;
-  }
+static bool ensure_write_buffer(oa_thread *thread) {
   if (thread->write_buffer == NULL) {
     thread->write_buffer = oa_malloc(OA_THREAD_WRITE_SIZE);
-    if (thread->write_buffer == NULL) {
-      oa_connection_close(connection);
-      return;
-    }
+  }
+  return thread->write_buffer != NULL;
+}
+
+static void flush_http2(oa_connection *connection) {
+  if (!ensure_write_buffer(connection->thread)) {
+    oa_connection_close(connection);
+    return;
   }
   if (!send_frames(connection)) {
     return;
   }
   if (connection->blocked) {
-    await_socket(connection);
+    oa_transport_await(connection);
     return;
   }
   if (connection->failed || !nghttp2_session_want_read(connection->session)) {
-    linger(connection);
+    oa_connection_linger(connection);
   }
 }
 
-static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf);
-
-static void on_written(uv_write_t *request, int status) {
-  oa_connection *connection = request->data;
-  if (connection->state == OA_CONNECTION_CLOSED) {
+static void flush_http1(oa_connection *connection) {
+  bool over = false;
+  bool more = true;
+  while (more && !over && !connection->blocked) {
+    over = oa_http1_work(connection) || connection->failed;
+    const oa_buf *out = &connection->http1->out;
+    if (out->len > 0 && !oa_transport_send(connection, out->data, out->len)) {
+      return;
+    }
+    more = oa_http1_sent(connection);
+  }
+  if (connection->blocked) {
+    if (over) {
+      connection->failed = true; /* it ends when the rest has gone */
+    }
+    oa_transport_await(connection);
+  } else if (over) {
+    oa_connection_linger(connection);
     return;
   }
-  connection->blocked = false;
-  oa_link_remove(&connection->in_blocked);
-  oa_buf_free(&connection->unsent);
-  uv_stream_t *stream = (uv_stream_t *)&connection->tcp;
-  if (status != 0 || uv_read_start(stream, lend_buffer, on_read) != 0) {
-    oa_connection_close(connection);
-  } else {
-    oa_connection_touch(connection);
+  oa_transport_adjust(connection);
+}
+
+void oa_connection_flush(oa_connection *connection) {
+  oa_link_remove(&connection->in_dirty);
+  if (connection->blocked) {
+    return;
   }
-  oa_thread_settle(connection->thread);
+  if (connection->state == OA_CONNECTION_HTTP2) {
+    flush_http2(connection);
+  } else if (connection->state == OA_CONNECTION_HTTP1) {
+    flush_http1(connection);
+  }
 }
 
 void oa_connection_touch(oa_connection *connection) {
@@ -215,28 +172,16 @@ void oa_connection_touch(oa_connection *connection) {
   }
 }
 
-/* Tells an HTTP/1.1 client where it is. */
-static void answer_http1(oa_connection *connection) {
-  const char *text = connection->thread->options->http1_text;
-  oa_buf out = {0};
-  if (oa_buf_printf(&out,
-                    "HTTP/1.1 400 Bad Request\r\n"
-                    "Content-Type: text/plain; charset=utf-8\r\n"
-                    "Content-Length: %zu\r\nConnection: close\r\n\r\n%s\n",
-                    strlen(text) + 1, text) != OA_OK) {
-    oa_connection_close(connection);
-    return;
-  }
-  if (put_out(connection, out.data, out.len)) {
-    if (connection->blocked) {
-      await_socket(connection);
-    }
-    linger(connection);
-  }
-  oa_buf_free(&out);
+void oa_connection_fail(oa_connection *connection) {
+  connection->failed = true;
+  oa_connection_touch(connection);
 }
 
+/* TLS where there is none: an alert that its library understands, and a line
+ * in the log, as the client's own text will say little. */
 static void refuse_tls(oa_connection *connection) {
+  /* A fatal alert of TLS 1.2 (RFC 5246, section 7.2): protocol_version. */
+  static const uint8_t alert[] = {0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 70};
   oa_thread *thread = connection->thread;
   const uint64_t now = uv_now(&thread->loop);
   if (thread->tls_told_at == 0 ||
@@ -246,11 +191,22 @@ static void refuse_tls(oa_connection *connection) {
                 "closed a connection that began with a TLS handshake: this "
                 "port has no TLS; set the client to plaintext (insecure)");
   }
-  oa_connection_close(connection);
+  if (oa_transport_send(connection, alert, sizeof alert)) {
+    oa_connection_linger(connection);
+  }
 }
 
-/* Looks at the first bytes; true when all that came is HTTP/2 so far and HEAD
- * and DATA are for the session. */
+static void begin_protocol(oa_connection *connection, oa_connection_state state,
+                           oa_status status) {
+  if (status == OA_OK) {
+    connection->state = state;
+  } else {
+    oa_connection_close(connection);
+  }
+}
+
+/* Looks at the first bytes; true when they have told the protocol, which HEAD
+ * and DATA are for then. */
 static bool peek(oa_connection *connection, const uint8_t *data, size_t len) {
   static const uint8_t preface[OA_CONNECTION_HEAD_SIZE] = {'P', 'R', 'I', ' '};
   uint8_t head[OA_CONNECTION_HEAD_SIZE];
@@ -266,34 +222,25 @@ static bool peek(oa_connection *connection, const uint8_t *data, size_t len) {
       connection->head_len = have;
       return false;
     }
-    return true;
-  }
-  if (head[0] == 0x16) {
+    begin_protocol(connection, OA_CONNECTION_HTTP2, oa_http2_open(connection));
+  } else if (head[0] == 0x16 && connection->tls == NULL) {
     refuse_tls(connection);
-  } else if (head[0] >= 'A' && head[0] <= 'Z') {
-    answer_http1(connection);
+  } else if ((head[0] >= 'A' && head[0] <= 'Z') || head[0] == '\r') {
+    connection->greeted = true;
+    begin_protocol(connection, OA_CONNECTION_HTTP1, oa_http1_open(connection));
   } else {
     oa_connection_close(connection);
   }
-  return false;
+  return connection->state == OA_CONNECTION_HTTP2 ||
+         connection->state == OA_CONNECTION_HTTP1;
 }
 
-static void receive(oa_connection *connection, const uint8_t *data,
-                    size_t len) {
-  if (connection->state == OA_CONNECTION_PEEK) {
-    if (!peek(connection, data, len)) {
-      return;
-    }
-    if (oa_http2_open(connection) != OA_OK) {
-      oa_connection_close(connection);
-      return;
-    }
-    connection->state = OA_CONNECTION_HTTP2;
-    oa_http2_receive(connection, connection->head, connection->head_len);
-  }
+static void take(oa_connection *connection, const uint8_t *data, size_t len) {
   if (connection->state == OA_CONNECTION_HTTP2) {
     oa_http2_receive(connection, data, len);
     oa_connection_touch(connection);
+  } else if (connection->state == OA_CONNECTION_HTTP1) {
+    oa_http1_receive(connection, data, len);
   } else if (connection->state == OA_CONNECTION_LINGER) {
     connection->discarded += len;
     if (connection->discarded > LINGER_BYTES) {
@@ -302,29 +249,24 @@ static void receive(oa_connection *connection, const uint8_t *data,
   }
 }
 
-static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf) {
-  oa_connection *connection = stream->data;
-  oa_thread *thread = connection->thread;
-  if (count < 0) {
-    oa_connection_close(connection);
-  } else if (count > 0) {
-    thread->busy_at = uv_now(&thread->loop);
-    receive(connection, (const uint8_t *)buf->base, (size_t)count);
+void oa_connection_receive(oa_connection *connection, const uint8_t *data,
+                           size_t len) {
+  if (connection->state == OA_CONNECTION_PEEK) {
+    if (!peek(connection, data, len)) {
+      return;
+    }
+    take(connection, connection->head, connection->head_len);
   }
-  oa_thread_settle(thread);
+  take(connection, data, len);
 }
 
 /* Fills a zeroed CONNECTION whose handle has FD. */
 static void begin(oa_connection *connection) {
   oa_thread *thread = connection->thread;
   oa_list_init(&connection->streams);
-  connection->write.data = connection;
   oa_list_push(&thread->connections, &connection->in_thread);
   set_timed(connection, &thread->handshaking);
-  uv_stream_t *stream = (uv_stream_t *)&connection->tcp;
-  /* Without it answers wait for the peer's delayed acknowledgment. */
-  uv_tcp_nodelay(&connection->tcp, 1);
-  if (uv_read_start(stream, lend_buffer, on_read) != 0) {
+  if (oa_transport_open(connection) != OA_OK) {
     oa_connection_close(connection);
   }
 }
@@ -360,7 +302,9 @@ refuse:
 }
 
 void oa_connection_streams_changed(oa_connection *connection) {
-  if (connection->state != OA_CONNECTION_HTTP2 || !connection->greeted) {
+  if ((connection->state != OA_CONNECTION_HTTP2 &&
+       connection->state != OA_CONNECTION_HTTP1) ||
+      !connection->greeted) {
     return;
   }
   if (connection->stream_count > 0) {
@@ -376,13 +320,23 @@ void oa_connection_greeted(oa_connection *connection) {
   oa_connection_streams_changed(connection);
 }
 
+void oa_connection_expect(oa_connection *connection) {
+  set_timed(connection, &connection->thread->handshaking);
+}
+
 void oa_connection_say_goaway(oa_connection *connection, bool final) {
   if (connection->state == OA_CONNECTION_PEEK) {
     oa_connection_close(connection);
     return;
   }
+  if (connection->state == OA_CONNECTION_HTTP1) {
+    oa_http1_say_goaway(connection);
+  }
   if (connection->state != OA_CONNECTION_HTTP2) {
     return;
+  }
+  if (final) {
+    oa_stream_dismiss_idle(connection);
   }
   if (final || connection->stream_count == 0) {
     nghttp2_submit_goaway(

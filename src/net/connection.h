@@ -19,6 +19,7 @@
 typedef enum oa_connection_state {
   OA_CONNECTION_PEEK,   /* first bytes */
   OA_CONNECTION_HTTP2,  /* served */
+  OA_CONNECTION_HTTP1,  /* served */
   OA_CONNECTION_LINGER, /* all is said; waits for the peer to hang up */
   OA_CONNECTION_CLOSED, /* memory goes with the next turn of the loop */
 } oa_connection_state;
@@ -31,14 +32,18 @@ typedef struct oa_connection {
   oa_connection_state state;
   uint8_t head[OA_CONNECTION_HEAD_SIZE]; /* too few bytes to tell yet */
   size_t head_len;
-  nghttp2_session *session;
+  oa_tls *tls;                    /* NULL in the clear */
+  nghttp2_session *session;       /* HTTP/2 */
+  struct oa_http1_session *http1; /* HTTP/1.1 */
   oa_list streams;
   size_t stream_count;
-  bool greeted;     /* the peer's SETTINGS have come */
-  bool settled;     /* the peer has taken ours */
-  bool failed;      /* send what is left, then linger */
-  int64_t calm;     /* control frames that the peer may still send now */
-  uint64_t calm_at; /* loop time when calm was last raised */
+  bool begun;          /* its first bytes have come */
+  bool greeted;        /* the peer's SETTINGS have come */
+  bool wide;           /* its streams may send LONE_WINDOW unasked */
+  unsigned lone_calls; /* made one at a time */
+  bool failed;         /* send what is left, then linger */
+  int64_t calm;        /* control frames that the peer may still send now */
+  uint64_t calm_at;    /* loop time when calm was last raised */
 
   oa_link in_thread;
   oa_link in_dirty;
@@ -50,17 +55,18 @@ typedef struct oa_connection {
   uv_write_t write;
   oa_buf unsent; /* what the socket did not take; in flight when blocked */
   bool blocked;
+  bool reading;
   uv_shutdown_t shutdown;
 } oa_connection;
 
 /* Takes the accepted socket FD over, which THREAD has counted in its load. */
 void oa_connection_accept(oa_thread *thread, int fd);
 
-/* To be called when there may be something to send. */
+/* To be called when there may be something to send, or to go on with. */
 void oa_connection_touch(oa_connection *connection);
 
-/* Sends what the session has, until the socket is full; ends the connection
- * when the session is over. */
+/* Goes on with what waits, and sends what there is, until the socket is full;
+ * ends the connection when it is over. */
 void oa_connection_flush(oa_connection *connection);
 
 /* Joins and leaves the idle list as its streams come and go. */
@@ -69,8 +75,17 @@ void oa_connection_streams_changed(oa_connection *connection);
 /* The greeting is complete: no time limit but idleness from here. */
 void oa_connection_greeted(oa_connection *connection);
 
+/* The head of a request has begun, and must be complete soon. */
+void oa_connection_expect(oa_connection *connection);
+
+/* Has it end with the next flush: it broke the protocol, or memory is short. */
+void oa_connection_fail(oa_connection *connection);
+
 /* Ends it at once; its streams are canceled. */
 void oa_connection_close(oa_connection *connection);
+
+/* Says that nothing more will come and waits for the peer to do the same. */
+void oa_connection_linger(oa_connection *connection);
 
 /* Tells the peer that no new call is welcome.  FINAL names the last one; a
  * first, general notice lets calls under way arrive. */
@@ -78,5 +93,30 @@ void oa_connection_say_goaway(oa_connection *connection, bool final);
 
 /* Ends connections whose time is over. */
 void oa_connection_expire(oa_thread *thread);
+
+/* LEN plain bytes have come. */
+void oa_connection_receive(oa_connection *connection, const uint8_t *data,
+                           size_t len);
+
+/* transport.c */
+
+/* Begins to read.  OA_ERR_IO. */
+oa_status oa_transport_open(oa_connection *connection);
+
+/* Sends LEN plain bytes, or keeps what the socket does not take.  False: the
+ * connection has been closed. */
+bool oa_transport_send(oa_connection *connection, const uint8_t *data,
+                       size_t len);
+
+/* Hands what the socket did not take to the loop. */
+void oa_transport_await(oa_connection *connection);
+
+/* Reads, or rests, as what waits asks for. */
+void oa_transport_adjust(oa_connection *connection);
+
+/* Says that nothing more will come. */
+void oa_transport_shutdown(oa_connection *connection);
+
+void oa_transport_close(oa_connection *connection);
 
 #endif

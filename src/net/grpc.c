@@ -98,6 +98,14 @@ oa_status oa_grpc_encoding_parse(const uint8_t *value, size_t len,
   return OA_OK;
 }
 
+void oa_grpc_prefix_encode(uint8_t out[OA_GRPC_PREFIX_SIZE], size_t len) {
+  out[0] = 0;
+  out[1] = (uint8_t)(len >> 24);
+  out[2] = (uint8_t)(len >> 16);
+  out[3] = (uint8_t)(len >> 8);
+  out[4] = (uint8_t)len;
+}
+
 size_t oa_grpc_text_length(const char *text) {
   size_t len = strlen(text);
   if (len > OA_GRPC_MAX_TEXT) {

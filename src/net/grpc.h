@@ -14,6 +14,12 @@
 #include "codec/codec.h"
 #include "net/server.h"
 
+/* grpc-accept-encoding: what requests may be compressed with.  The names of
+ * OTAP exporters are spelled out, as they ask for them by name. */
+#define OA_ANSWER_ENCODINGS                                         \
+  "identity,gzip,zstd,zstdarrow1,zstdarrow2,zstdarrow3,zstdarrow4," \
+  "zstdarrow5,zstdarrow6,zstdarrow7,zstdarrow8,zstdarrow9,zstdarrow10"
+
 enum {
   /* Before each message: a compressed flag and a 32-bit length. */
   OA_GRPC_PREFIX_SIZE = 5,
@@ -37,6 +43,9 @@ oa_status oa_grpc_timeout_parse(const uint8_t *value, size_t len,
  * which OTAP exporters send ordinary zstd.  OA_ERR_UNSUPPORTED otherwise. */
 oa_status oa_grpc_encoding_parse(const uint8_t *value, size_t len,
                                  oa_codec *out);
+
+/* Writes the bytes in front of an uncompressed message of LEN bytes. */
+void oa_grpc_prefix_encode(uint8_t out[OA_GRPC_PREFIX_SIZE], size_t len);
 
 /* Bytes of TEXT that go out: at most OA_GRPC_MAX_TEXT, cut between UTF-8
  * characters. */

@@ -27,6 +27,13 @@ enum {
   CALM_BURST = 10000,
   CALM_PER_SECOND = 1000,
   CALM_PER_CALL = 8,
+  /* A client that has made this many calls in a row, one at a time, on a
+   * thread with few connections may send a whole usual message unasked, which
+   * saves it a round trip; one that makes more calls at once may not. */
+  LONE_CALLS = 8,
+  LONE_CONNECTIONS = 8,
+  LONE_STREAMS = 2,
+  LONE_WINDOW = 1024 * 1024,
 };
 
 static void *session_malloc(size_t size, void *user) {
@@ -87,6 +94,31 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd,
   return 0;
 }
 
+static void set_initial_window(oa_connection *connection, uint32_t window) {
+  const nghttp2_settings_entry setting = {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE,
+                                          window};
+  if (nghttp2_submit_settings(connection->session, NGHTTP2_FLAG_NONE, &setting,
+                              1) == 0) {
+    connection->wide = !connection->wide;
+  }
+}
+
+/* A stream has begun: widens or narrows what streams may send unasked. */
+static void adapt_window(oa_connection *connection) {
+  const oa_thread *thread = connection->thread;
+  if (connection->stream_count > LONE_STREAMS ||
+      thread->live > LONE_CONNECTIONS) {
+    connection->lone_calls = 0;
+    if (connection->wide) {
+      set_initial_window(connection, thread->options->stream_window);
+    }
+  } else if (connection->stream_count == 1 && !connection->wide &&
+             thread->options->stream_window < LONE_WINDOW &&
+             ++connection->lone_calls == LONE_CALLS) {
+    set_initial_window(connection, LONE_WINDOW);
+  }
+}
+
 static int on_begin_headers(nghttp2_session *session,
                             const nghttp2_frame *frame, void *user) {
   if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) {
@@ -97,6 +129,7 @@ static int on_begin_headers(nghttp2_session *session,
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   }
   nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, stream);
+  adapt_window(user);
   return 0;
 }
 
@@ -117,13 +150,12 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame,
 static void renew_windows(oa_connection *connection) {
   oa_link *link = oa_list_first(&connection->streams);
   for (; link != NULL; link = oa_list_next(&connection->streams, link)) {
-    oa_message_renew_window(OA_LIST_ENTRY(link, oa_stream, in_connection));
+    oa_flow_renew_window(OA_LIST_ENTRY(link, oa_stream, in_connection));
   }
 }
 
 static void on_settings(oa_connection *connection, uint8_t flags) {
   if (flags & NGHTTP2_FLAG_ACK) {
-    connection->settled = true;
     renew_windows(connection);
   } else if (!connection->greeted) {
     oa_connection_greeted(connection);
@@ -148,7 +180,7 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame,
       frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
     oa_stream_begin(stream);
   } else if (hd->type == NGHTTP2_DATA && frame->data.padlen > 0) {
-    oa_message_padded(stream, frame->data.padlen);
+    oa_message_padded(stream);
   }
   if (hd->flags & NGHTTP2_FLAG_END_STREAM) {
     oa_message_end(stream);

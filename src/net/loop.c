@@ -36,14 +36,16 @@ void oa_thread_connection_gone(oa_thread *thread) {
 void oa_thread_settle(oa_thread *thread) {
   oa_link *link;
   do {
-    oa_message_deliver(thread);
-    oa_message_grant(thread);
+    oa_call_deliver(thread);
+    oa_flow_grant(thread);
+    oa_call_tell_drained(thread);
     while ((link = oa_list_first(&thread->dirty)) != NULL) {
       oa_connection_flush(OA_LIST_ENTRY(link, oa_connection, in_dirty));
     }
     /* Sending ends streams, which may free budget for others. */
   } while (!thread->paused && !thread->delivering &&
            (oa_list_first(&thread->ready) != NULL ||
+            oa_list_first(&thread->drained) != NULL ||
             oa_list_first(&thread->dirty) != NULL));
 }
 
@@ -94,10 +96,13 @@ static void go_on_stopping(oa_thread *thread) {
 }
 
 static void trim(oa_thread *thread) {
-  oa_message_trim(thread);
+  oa_flow_trim(thread);
   oa_stream_trim(thread);
   oa_free(thread->read_buffer);
   oa_free(thread->write_buffer);
+  oa_free(thread->plain_buffer);
+  oa_buf_free(&thread->cipher);
+  thread->plain_buffer = NULL;
   thread->read_buffer = NULL;
   thread->write_buffer = NULL;
 }
@@ -112,7 +117,7 @@ static void on_tick(uv_timer_t *timer) {
     oa_listener_resume(&thread->listeners[i]);
   }
   oa_stream_expire(thread);
-  oa_message_forgive(thread);
+  oa_flow_forgive(thread);
   oa_connection_expire(thread);
   if (thread->stopping) {
     go_on_stopping(thread);
@@ -191,7 +196,7 @@ static void init_lists(oa_thread *thread) {
       &thread->connections, &thread->handshaking, &thread->idle,
       &thread->lingering,   &thread->blocked,     &thread->dirty,
       &thread->timed,       &thread->granted,     &thread->waiting,
-      &thread->ready,       &thread->handed};
+      &thread->ready,       &thread->handed,      &thread->drained};
   for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
     oa_list_init(lists[i]);
   }

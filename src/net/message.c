@@ -1,216 +1,57 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The message of a call: its frame, its memory, its turn. */
-#include <assert.h>
+/* What comes in: the messages of gRPC, each behind its five bytes, and the
+ * bodies of HTTP. */
 #include <string.h>
 
-#include "base/clock.h"
-#include "base/mem.h"
 #include "net/stream.h"
 
-enum {
-  /* A granted stream may send this much beyond its message, so that a client
-   * that sends too much is told so instead of left to wait. */
-  WINDOW_SLACK = 16,
-  /* What HTTP/2 allows before our SETTINGS have been taken. */
-  DEFAULT_WINDOW = 65535,
-  /* A granted message that takes longer than this crawls, in milliseconds. */
-  CRAWL_TIME = 500,
-  /* What clients are told when memory is short, in milliseconds. */
-  RETRY_DELAY = 1000,
-};
-
-static void hold(oa_stream *stream, size_t bytes) {
-  oa_thread *thread = stream->thread;
-  thread->held_bytes += bytes - stream->held;
-  stream->held = bytes;
-  atomic_store_explicit(&thread->held, thread->held_bytes,
-                        memory_order_relaxed);
+static bool is_http(const oa_stream *stream) {
+  return stream->call.kind == OA_CALL_HTTP;
 }
 
-static void set_budget(oa_stream *stream, size_t bytes) {
-  size_t *sum = stream->slow ? &stream->thread->slow_bytes
-                             : &stream->thread->granted_bytes;
-  *sum += bytes - stream->budgeted;
-  stream->budgeted = bytes;
-}
-
-/* Keeps the memory of a decompressed message for the next one. */
-static void spare(oa_thread *thread, oa_buf *buf) {
-  for (size_t i = 0; i < OA_THREAD_SPARE_BUFS; i++) {
-    if (thread->spare_bufs[i].data == NULL &&
-        buf->cap <= thread->options->body_budget) {
-      thread->spare_bufs[i] = *buf;
-      thread->spare_bufs[i].len = 0;
-      *buf = (oa_buf){0};
-      return;
-    }
-  }
-  oa_buf_free(buf);
-}
-
-static oa_buf take_spare(oa_thread *thread) {
-  for (size_t i = OA_THREAD_SPARE_BUFS; i-- > 0;) {
-    if (thread->spare_bufs[i].data != NULL) {
-      const oa_buf buf = thread->spare_bufs[i];
-      thread->spare_bufs[i] = (oa_buf){0};
-      return buf;
-    }
-  }
-  return (oa_buf){0};
-}
-
-void oa_message_release(oa_stream *stream) {
-  oa_thread *thread = stream->thread;
-  set_budget(stream, 0);
-  hold(stream, 0);
-  oa_link_remove(&stream->in_granted);
-  oa_pool_give(&thread->pool, &stream->block);
-  if (stream->inflated.data != NULL) {
-    spare(thread, &stream->inflated);
-  }
-  stream->call.message = NULL;
-  stream->call.message_len = 0;
-}
-
-void oa_grpc_message_done(oa_grpc_call *call) {
-  oa_message_release((oa_stream *)call);
-}
-
-void oa_message_trim(oa_thread *thread) {
-  oa_pool_trim(&thread->pool);
-  for (size_t i = 0; i < OA_THREAD_SPARE_BUFS; i++) {
-    oa_buf_free(&thread->spare_bufs[i]);
-  }
-  oa_inflater_free(thread->inflater);
-  thread->inflater = NULL;
-}
-
-static bool is_long(const oa_stream *stream) {
-  return (size_t)stream->length + OA_GRPC_PREFIX_SIZE >
-         stream->thread->options->stream_window;
-}
-
-static bool fits_budget(const oa_thread *thread, size_t length) {
-  const size_t budget = thread->options->body_budget;
-  /* One message always may come in, however large it is. */
-  return !thread->paused && (thread->granted_bytes == 0 ||
-                             (thread->granted_bytes < budget &&
-                              length <= budget - thread->granted_bytes));
-}
-
-static void refuse_memory(oa_stream *stream) {
-  oa_answer_refuse(stream, OA_GRPC_UNAVAILABLE, RETRY_DELAY,
-                   "too many messages are held in memory; try again later");
-}
-
-/* Gives STREAM a block of SIZE bytes with what has come so far. */
-static bool make_room(oa_stream *stream, size_t size) {
-  if (size <= stream->block.size) {
-    return true;
-  }
-  oa_pool *pool = &stream->thread->pool;
-  oa_block block = oa_pool_take(pool, size);
-  if (block.data == NULL) {
+/* A message of stream->length bytes begins.  False: it has been refused. */
+static bool begin(oa_stream *stream) {
+  const oa_thread *thread = stream->thread;
+  stream->begun = true;
+  if (thread->held_bytes > thread->options->body_limit) {
+    oa_flow_refuse(stream);
     return false;
   }
-  if (stream->have > 0) {
-    memcpy(block.data, stream->block.data, stream->have);
+  if (oa_flow_is_long(stream)) {
+    return oa_flow_begin_long(stream);
   }
-  oa_pool_give(pool, &stream->block);
-  stream->block = block;
+  if (stream->length > 0 && !oa_flow_make_room(stream, stream->length)) {
+    oa_flow_refuse(stream);
+    return false;
+  }
+  oa_flow_hold(stream, stream->length);
+  if (stream->call.kind == OA_CALL_STREAM) {
+    /* The messages before it may have left less room than it needs. */
+    oa_flow_renew_window(stream);
+  }
   return true;
 }
 
-void oa_message_renew_window(oa_stream *stream) {
-  if (!stream->granted && stream->padding == 0) {
-    return;
-  }
-  const uint64_t whole = (uint64_t)stream->length + OA_GRPC_PREFIX_SIZE +
-                         WINDOW_SLACK + stream->padding;
-  const int32_t window = whole > INT32_MAX ? INT32_MAX : (int32_t)whole;
-  nghttp2_session *session = stream->connection->session;
-  if (window > nghttp2_session_get_stream_effective_local_window_size(
-                   session, stream->id)) {
-    nghttp2_session_set_local_window_size(session, NGHTTP2_FLAG_NONE,
-                                          stream->id, window);
-    oa_connection_touch(stream->connection);
-  }
+/* The first byte of a body has come. */
+static bool begin_body(oa_stream *stream) {
+  const oa_server_options *options = stream->thread->options;
+  stream->open_ended = !stream->head.length_known;
+  stream->length = stream->open_ended ? options->stream_window / 2
+                                      : (uint32_t)stream->head.content_length;
+  return begin(stream);
 }
 
-/* Lets the rest of STREAM's message in. */
-static void grant(oa_stream *stream) {
-  oa_thread *thread = stream->thread;
-  const uint64_t deadline = stream->call.deadline_ns;
-  if (deadline != 0 && oa_clock_monotonic_ns() > deadline) {
-    oa_answer_refuse(stream, OA_GRPC_DEADLINE_EXCEEDED, 0,
-                     "the deadline passed before the message could come in");
-    return;
-  }
-  if (!make_room(stream, stream->length)) {
-    refuse_memory(stream);
-    return;
-  }
-  stream->state = OA_STREAM_BODY;
-  stream->granted = true;
-  set_budget(stream, stream->length);
-  hold(stream, stream->length);
-  stream->granted_at = uv_now(&thread->loop);
-  oa_list_push(&thread->granted, &stream->in_granted);
-  oa_stream_time(stream);
-  oa_message_renew_window(stream);
-}
-
-void oa_message_grant(oa_thread *thread) {
-  oa_link *link;
-  while ((link = oa_list_first(&thread->waiting)) != NULL) {
-    oa_stream *stream = OA_LIST_ENTRY(link, oa_stream, in_queue);
-    if (!fits_budget(thread, stream->length)) {
-      return;
-    }
-    grant(stream);
-  }
-}
-
-void oa_message_forgive(oa_thread *thread) {
-  const uint64_t now = uv_now(&thread->loop);
-  oa_link *link;
-  while ((link = oa_list_first(&thread->granted)) != NULL) {
-    oa_stream *stream = OA_LIST_ENTRY(link, oa_stream, in_granted);
-    const size_t bytes = stream->budgeted;
-    if (now - stream->granted_at < CRAWL_TIME ||
-        thread->slow_bytes + bytes > thread->options->body_limit) {
-      return;
-    }
-    oa_link_remove(&stream->in_granted);
-    set_budget(stream, 0);
-    stream->slow = true;
-    set_budget(stream, bytes);
-  }
-}
-
-/* The first byte of a long message has come: its turn, or the queue. */
-static bool begin_long(oa_stream *stream) {
-  oa_thread *thread = stream->thread;
-  if (oa_list_first(&thread->waiting) == NULL &&
-      fits_budget(thread, stream->length)) {
-    grant(stream);
-    return stream->state == OA_STREAM_BODY;
-  }
-  size_t first = thread->options->stream_window;
-  if (!stream->connection->settled && first < DEFAULT_WINDOW) {
-    first = DEFAULT_WINDOW;
-  }
-  if (first > stream->length) {
-    first = stream->length;
-  }
-  if (!make_room(stream, first)) {
-    refuse_memory(stream);
+/* All of a body's guessed length is there and it goes on. */
+static bool extend(oa_stream *stream) {
+  const size_t most = stream->thread->options->max_message;
+  if (!stream->open_ended || stream->have > most) {
+    oa_answer_refuse(stream, OA_GRPC_RESOURCE_EXHAUSTED, 0,
+                     "the body has more than %zu bytes", most);
     return false;
   }
-  hold(stream, first);
-  stream->state = OA_STREAM_WAITING;
-  oa_list_push(&thread->waiting, &stream->in_queue);
-  return true;
+  const size_t twice = (size_t)stream->length * 2;
+  stream->length = (uint32_t)(twice > most ? most + 1 : twice);
+  return oa_flow_begin_long(stream);
 }
 
 /* The five bytes are there.  False: the call has been refused. */
@@ -225,7 +66,7 @@ static bool begin_message(oa_stream *stream) {
                      prefix[0]);
     return false;
   }
-  if (prefix[0] == 1 && stream->codec == OA_CODEC_NONE) {
+  if (prefix[0] == 1 && stream->head.codec == OA_CODEC_NONE) {
     oa_answer_refuse(stream, OA_GRPC_INTERNAL, 0,
                      "the message is marked as compressed, but there is no "
                      "grpc-encoding");
@@ -238,75 +79,185 @@ static bool begin_message(oa_stream *stream) {
                      thread->options->max_message);
     return false;
   }
-  if (thread->held_bytes > thread->options->body_limit) {
-    refuse_memory(stream);
-    return false;
-  }
-  if (is_long(stream)) {
-    return begin_long(stream);
-  }
-  if (stream->length > 0 && !make_room(stream, stream->length)) {
-    refuse_memory(stream);
-    return false;
-  }
-  hold(stream, stream->length);
-  return true;
+  return begin(stream);
 }
 
-void oa_message_receive(oa_stream *stream, const uint8_t *data, size_t len) {
-  while (len > 0 && (stream->state == OA_STREAM_BODY ||
-                     stream->state == OA_STREAM_WAITING)) {
-    size_t part;
-    if (stream->prefix_len < OA_GRPC_PREFIX_SIZE) {
-      part = OA_GRPC_PREFIX_SIZE - stream->prefix_len;
-      part = part < len ? part : len;
-      memcpy(stream->prefix + stream->prefix_len, data, part);
-      stream->prefix_len = (uint8_t)(stream->prefix_len + part);
-      if (stream->prefix_len == OA_GRPC_PREFIX_SIZE && !begin_message(stream)) {
-        return;
-      }
+/* Takes bytes of the prefix; 0: the call has been refused. */
+static size_t take_prefix(oa_stream *stream, const uint8_t *data, size_t len) {
+  size_t part = OA_GRPC_PREFIX_SIZE - stream->prefix_len;
+  part = part < len ? part : len;
+  const bool first = stream->prefix_len == 0;
+  memcpy(stream->prefix + stream->prefix_len, data, part);
+  stream->prefix_len = (uint8_t)(stream->prefix_len + part);
+  stream->behind = len - part;
+  if (first && stream->call.kind == OA_CALL_STREAM) {
+    oa_stream_arrange(stream);
+  }
+  const bool refused =
+      stream->prefix_len == OA_GRPC_PREFIX_SIZE && !begin_message(stream);
+  stream->behind = 0;
+  return refused ? 0 : part;
+}
+
+static bool may_take(const oa_stream *stream) {
+  return stream->state == OA_STREAM_BODY || stream->state == OA_STREAM_WAITING;
+}
+
+/* Takes bytes of the message; 0: the call has been refused, or must wait. */
+static size_t take_bytes(oa_stream *stream, const uint8_t *data, size_t len) {
+  size_t part = stream->length - stream->have;
+  part = part < len ? part : len;
+  if (part == 0 && is_http(stream)) {
+    stream->behind = len;
+    const bool extended = extend(stream);
+    stream->behind = 0;
+    return extended && may_take(stream) ? take_bytes(stream, data, len) : 0;
+  }
+  if (part == 0) {
+    oa_answer_refuse(stream, OA_GRPC_UNIMPLEMENTED, 0,
+                     "more than one message in a unary call");
+    return 0;
+  }
+  if (stream->http1 && stream->state == OA_STREAM_WAITING) {
+    return 0;
+  }
+  /* Flow control keeps the peer inside the block. */
+  if (part > stream->block.size - stream->have) {
+    oa_answer_refuse(stream, OA_GRPC_INTERNAL, 0,
+                     "more data than flow control allowed");
+    return 0;
+  }
+  memcpy(stream->block.data + stream->have, data, part);
+  stream->have += (uint32_t)part;
+  return part;
+}
+
+/* The message is whole: it waits for its turn to be handed over, which mostly
+ * comes at once. */
+static void complete(oa_stream *stream) {
+  oa_thread *thread = stream->thread;
+  stream->state = OA_STREAM_READY;
+  oa_link_remove(&stream->in_granted);
+  oa_list_push(&thread->ready, &stream->in_queue);
+  oa_thread_count(&thread->received, stream->length);
+  oa_call_deliver(thread);
+}
+
+/* Takes what can be taken now and returns how much that was. */
+static size_t take(oa_stream *stream, const uint8_t *data, size_t len) {
+  size_t at = 0;
+  while (at < len && may_take(stream)) {
+    size_t part = 0;
+    if (stream->begun) {
+      part = take_bytes(stream, data + at, len - at);
+    } else if (!is_http(stream)) {
+      part = take_prefix(stream, data + at, len - at);
     } else {
-      part = stream->length - stream->have;
-      part = part < len ? part : len;
-      if (part == 0) {
-        oa_answer_refuse(stream, OA_GRPC_UNIMPLEMENTED, 0,
-                         "more than one message in a unary call");
-        return;
+      stream->behind = len - at;
+      const bool begun = begin_body(stream);
+      stream->behind = 0;
+      if (begun) {
+        continue;
       }
-      /* Flow control keeps the peer inside the block. */
-      if (part > stream->block.size - stream->have) {
-        oa_answer_refuse(stream, OA_GRPC_INTERNAL, 0,
-                         "more data than flow control allowed");
-        return;
-      }
-      memcpy(stream->block.data + stream->have, data, part);
-      stream->have += (uint32_t)part;
     }
-    data += part;
-    len -= part;
+    if (part == 0) {
+      break;
+    }
+    at += part;
+    if (stream->call.kind == OA_CALL_STREAM && stream->begun &&
+        stream->have == stream->length && may_take(stream)) {
+      complete(stream);
+    }
+  }
+  return at;
+}
+
+size_t oa_message_receive(oa_stream *stream, const uint8_t *data, size_t len) {
+  const bool streaming = stream->call.kind == OA_CALL_STREAM;
+  size_t at = 0;
+  if (!streaming || stream->pending.len == 0) {
+    stream->receiving = true;
+    at = take(stream, data, len);
+    stream->receiving = false;
+  }
+  if (at < len && streaming &&
+      (stream->state == OA_STREAM_READY || stream->state == OA_STREAM_HANDED ||
+       stream->pending.len > 0) &&
+      oa_buf_put(&stream->pending, data + at, len - at) != OA_OK) {
+    oa_flow_refuse(stream);
+  }
+  return at;
+}
+
+/* The peer has said its last word and the handler has nothing of it left. */
+static void tell_ended(oa_stream *stream) {
+  const oa_server_options *options = stream->thread->options;
+  if (!stream->ended || stream->told_ended || stream->state != OA_STREAM_BODY ||
+      stream->pending.len > 0) {
+    return;
+  }
+  if (stream->prefix_len > 0) {
+    oa_answer_refuse(stream, OA_GRPC_INTERNAL, 0,
+                     "the call ended inside a message");
+    return;
+  }
+  stream->told_ended = true;
+  options->handler->ended(options->context, &stream->call);
+}
+
+void oa_message_go_on(oa_stream *stream) {
+  if (stream->receiving || stream->handing) {
+    return; /* whoever is at it goes on by itself */
+  }
+  while (stream->pending.len > 0 && may_take(stream)) {
+    oa_buf bytes = stream->pending;
+    stream->pending = (oa_buf){0};
+    stream->receiving = true;
+    const size_t at = take(stream, bytes.data, bytes.len);
+    stream->receiving = false;
+    if (at < bytes.len && stream->state != OA_STREAM_ANSWERED) {
+      memmove(bytes.data, bytes.data + at, bytes.len - at);
+      bytes.len -= at;
+      stream->pending = bytes;
+    } else {
+      oa_buf_free(&bytes);
+    }
+  }
+  tell_ended(stream);
+}
+
+void oa_message_padded(oa_stream *stream) {
+  stream->padded = true;
+  if (stream->state == OA_STREAM_BODY && stream->begun) {
+    oa_flow_renew_window(stream);
   }
 }
 
-void oa_message_padded(oa_stream *stream, size_t padding) {
-  if (padding > INT32_MAX - (size_t)stream->padding) {
-    return;
+static void end_http(oa_stream *stream) {
+  if (!stream->begun) {
+    stream->length = 0;
+  } else if (stream->open_ended) {
+    stream->length = stream->have;
   }
-  stream->padding += (uint32_t)padding;
-  if (stream->state == OA_STREAM_BODY &&
-      stream->prefix_len == OA_GRPC_PREFIX_SIZE) {
-    oa_message_renew_window(stream);
+  if (stream->have < stream->length ||
+      (!stream->begun && stream->head.length_known &&
+       stream->head.content_length > 0)) {
+    oa_answer_refuse(stream, OA_GRPC_INTERNAL, 0,
+                     "the body ended after %lu of %llu bytes",
+                     (unsigned long)stream->have,
+                     (unsigned long long)stream->head.content_length);
+  } else if (stream->length > stream->thread->options->max_message) {
+    extend(stream);
+  } else {
+    complete(stream);
   }
 }
 
-void oa_message_end(oa_stream *stream) {
-  stream->ended = true;
-  if (stream->state != OA_STREAM_BODY && stream->state != OA_STREAM_WAITING) {
-    return;
-  }
+static void end_unary(oa_stream *stream) {
   if (stream->prefix_len == 0) {
     oa_answer_refuse(stream, OA_GRPC_UNIMPLEMENTED, 0,
                      "no message in a unary call");
-  } else if (stream->prefix_len < OA_GRPC_PREFIX_SIZE) {
+  } else if (!stream->begun) {
     oa_answer_refuse(stream, OA_GRPC_INTERNAL, 0,
                      "the call ended inside the 5 bytes before its message");
   } else if (stream->have < stream->length) {
@@ -315,95 +266,21 @@ void oa_message_end(oa_stream *stream) {
                      (unsigned long)stream->have,
                      (unsigned long)stream->length);
   } else {
-    oa_thread *thread = stream->thread;
-    stream->state = OA_STREAM_READY;
-    oa_link_remove(&stream->in_granted);
-    oa_list_push(&thread->ready, &stream->in_queue);
-    oa_thread_count(&thread->received, stream->length);
-    oa_message_deliver(thread);
+    complete(stream);
   }
 }
 
-/* Decompresses the message.  False: the call has been refused. */
-static bool inflate(oa_stream *stream) {
-  oa_thread *thread = stream->thread;
-  oa_error error = {0};
-  oa_status status = OA_OK;
-  if (thread->inflater == NULL) {
-    status = oa_inflater_new(&thread->inflater);
-  }
-  if (status == OA_OK) {
-    stream->inflated = take_spare(thread);
-    status = oa_inflate(thread->inflater, stream->codec, stream->block.data,
-                        stream->length, thread->options->max_message,
-                        &stream->inflated, &error);
-  }
-  switch (status) {
-    case OA_OK:
-      break;
-    case OA_ERR_LIMIT:
-      oa_answer_refuse(stream, OA_GRPC_RESOURCE_EXHAUSTED, 0,
-                       "the message has more than %zu bytes when decompressed",
-                       thread->options->max_message);
-      return false;
-    case OA_ERR_NOMEM:
-      refuse_memory(stream);
-      return false;
-    default:
-      oa_answer_refuse(
-          stream, OA_GRPC_INTERNAL, 0, "the message cannot be decompressed: %s",
-          error.text[0] != '\0' ? error.text : oa_status_text(status));
-      return false;
-  }
-  oa_pool_give(&thread->pool, &stream->block);
-  set_budget(stream, stream->inflated.len);
-  hold(stream, stream->inflated.len);
-  stream->call.message = stream->inflated.data;
-  stream->call.message_len = stream->inflated.len;
-  return true;
-}
-
-static void hand_over(oa_stream *stream) {
-  const oa_server_options *options = stream->thread->options;
-  const uint64_t deadline = stream->call.deadline_ns;
-  if (deadline != 0 && oa_clock_monotonic_ns() > deadline) {
-    oa_answer_refuse(stream, OA_GRPC_DEADLINE_EXCEEDED, 0,
-                     "the deadline passed before the call was looked at");
-    return;
-  }
-  if (stream->prefix[0] == 1) {
-    if (!inflate(stream)) {
-      return;
+void oa_message_end(oa_stream *stream) {
+  stream->ended = true;
+  if (stream->call.kind == OA_CALL_STREAM) {
+    if (!stream->receiving) {
+      oa_message_go_on(stream);
     }
-  } else {
-    stream->call.message = stream->block.data;
-    stream->call.message_len = stream->length;
-  }
-  stream->state = OA_STREAM_HANDED;
-  oa_list_push(&stream->thread->handed, &stream->in_queue);
-  options->handler->request(options->context, &stream->call);
-}
-
-void oa_message_deliver(oa_thread *thread) {
-  /* A handler that resumes inside request() must not begin a second round. */
-  if (thread->delivering) {
+  } else if (!may_take(stream)) {
     return;
-  }
-  thread->delivering = true;
-  oa_link *link;
-  while (!thread->paused && (link = oa_list_first(&thread->ready)) != NULL) {
-    hand_over(OA_LIST_ENTRY(link, oa_stream, in_queue));
-  }
-  thread->delivering = false;
-}
-
-void oa_grpc_reply(oa_grpc_call *call, const oa_grpc_reply_data *reply) {
-  oa_stream *stream = (oa_stream *)call;
-  assert(stream->state == OA_STREAM_HANDED);
-  oa_message_release(stream);
-  if (stream->connection == NULL) {
-    oa_stream_free(stream);
+  } else if (is_http(stream)) {
+    end_http(stream);
   } else {
-    oa_answer_send(stream, reply);
+    end_unary(stream);
   }
 }

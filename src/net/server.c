@@ -15,6 +15,9 @@ struct oa_server {
   unsigned thread_count;
   uint16_t ports[OA_SERVER_MAX_LISTENERS];
   atomic_uint_fast64_t connections;
+  uv_mutex_t tls_lock; /* over the next */
+  oa_tls_context *tls;
+  bool has_lock;
   bool stopped;
 };
 
@@ -31,9 +34,6 @@ void oa_server_options_init(oa_server_options *options) {
       .handshake_timeout_ms = 10 * 1000,
       .idle_timeout_ms = 5 * 60 * 1000,
       .body_timeout_ms = 30 * 1000,
-      .http1_text =
-          "This port speaks gRPC over HTTP/2 without TLS, and this was "
-          "HTTP/1.1. Set the client to gRPC, or send to the HTTP port.",
   };
 }
 
@@ -42,9 +42,11 @@ static const size_t LARGEST_MESSAGE = (size_t)INT32_MAX - 1024;
 
 static oa_status check(const oa_server_options *options, oa_error *error) {
   const oa_server_handler *handler = options->handler;
-  if (handler == NULL || handler->route == NULL || handler->request == NULL) {
-    return oa_error_set(error, OA_ERR_CONFIG,
-                        "the server needs a handler with route and request");
+  if (handler == NULL || handler->admit == NULL || handler->request == NULL ||
+      handler->problem == NULL) {
+    return oa_error_set(
+        error, OA_ERR_CONFIG,
+        "the server needs a handler with admit, request and problem");
   }
   if (options->listener_count == 0 ||
       options->listener_count > OA_SERVER_MAX_LISTENERS) {
@@ -62,11 +64,10 @@ static oa_status check(const oa_server_options *options, oa_error *error) {
   }
   if (options->stream_window == 0 || options->stream_window > INT32_MAX ||
       options->max_streams == 0 || options->tick_ms == 0 ||
-      options->max_header_bytes == 0 || options->max_header_bytes > INT32_MAX ||
-      options->http1_text == NULL) {
+      options->max_header_bytes == 0 || options->max_header_bytes > INT32_MAX) {
     return oa_error_set(error, OA_ERR_CONFIG,
                         "window, streams, tick and header bytes must be "
-                        "positive and the HTTP/1.1 text set");
+                        "positive");
   }
   return OA_OK;
 }
@@ -142,7 +143,12 @@ oa_status oa_server_start(oa_server **out, const oa_server_options *options,
     return oa_error_set(error, OA_ERR_NOMEM, "no memory for the server");
   }
   server->options = *options;
-  oa_status status = make_threads(server, error);
+  server->tls = oa_tls_context_take(options->tls);
+  server->has_lock = uv_mutex_init(&server->tls_lock) == 0;
+  oa_status status =
+      server->has_lock
+          ? make_threads(server, error)
+          : oa_error_set(error, OA_ERR_NOMEM, "no memory for the server");
   if (status == OA_OK) {
     status = bind_all(server, error);
   }
@@ -186,6 +192,24 @@ void oa_server_stop(oa_server *server, uint32_t timeout_ms) {
     oa_thread_stop(server->threads[i], timeout_ms);
   }
   join(server);
+}
+
+void oa_server_set_tls(oa_server *server, oa_tls_context *tls) {
+  uv_mutex_lock(&server->tls_lock);
+  oa_tls_context *old = server->tls;
+  server->tls = oa_tls_context_take(tls);
+  uv_mutex_unlock(&server->tls_lock);
+  oa_tls_context_release(old);
+}
+
+oa_tls_context *oa_server_take_tls(oa_server *server) {
+  if (server->options.tls == NULL) {
+    return NULL;
+  }
+  uv_mutex_lock(&server->tls_lock);
+  oa_tls_context *tls = oa_tls_context_take(server->tls);
+  uv_mutex_unlock(&server->tls_lock);
+  return tls;
 }
 
 oa_thread *oa_server_choose(oa_server *server, oa_thread *self) {
@@ -237,6 +261,10 @@ void oa_server_free(oa_server *server) {
   for (unsigned i = 0; i < server->thread_count; i++) {
     oa_thread_reset(server->threads[i]);
     oa_free(server->threads[i]);
+  }
+  oa_tls_context_release(server->tls);
+  if (server->has_lock) {
+    uv_mutex_destroy(&server->tls_lock);
   }
   oa_free(server->threads);
   oa_free(server);

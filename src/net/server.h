@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* server.h - a gRPC server: N I/O threads, each with its own loop, its own
- * SO_REUSEPORT listeners and its own connections.
+/* server.h - a server for gRPC and HTTP: N I/O threads, each with its own loop,
+ * its own SO_REUSEPORT listeners and its own connections.
  *
- * A connection lives on one thread; nothing is shared between threads on the
- * way of a request.  The server knows HTTP/2, gRPC framing and compression,
- * and nothing of telemetry: what a path means is the handler's business.
+ * Every port takes every protocol: HTTP/2 and HTTP/1.1, in the clear or under
+ * TLS; the first bytes of a connection tell.  A connection lives on one
+ * thread; nothing is shared between threads on the way of a request.  The
+ * server knows framing, compression and flow control, and nothing of
+ * telemetry: what a path means is the handler's business.
  *
  * Memory: a stream may send `stream_window` bytes unasked.  A longer message
  * waits, and is granted the rest of its window only while the thread has
  * `body_budget` left, oldest first; so many big concurrent requests do not
- * grow memory, HTTP/2 flow control makes their senders wait.
+ * grow memory, flow control makes their senders wait.
  */
 #ifndef OA_NET_SERVER_H
 #define OA_NET_SERVER_H
@@ -20,6 +22,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "net/tls.h"
 
 enum { OA_SERVER_MAX_LISTENERS = 4 };
 
@@ -31,6 +34,7 @@ typedef enum oa_grpc_code {
   OA_GRPC_INVALID_ARGUMENT = 3,
   OA_GRPC_DEADLINE_EXCEEDED = 4,
   OA_GRPC_NOT_FOUND = 5,
+  OA_GRPC_PERMISSION_DENIED = 7,
   OA_GRPC_RESOURCE_EXHAUSTED = 8,
   OA_GRPC_UNIMPLEMENTED = 12,
   OA_GRPC_INTERNAL = 13,
@@ -38,24 +42,67 @@ typedef enum oa_grpc_code {
   OA_GRPC_UNAUTHENTICATED = 16,
 } oa_grpc_code;
 
-/* One unary call whose message has arrived whole.  It belongs to the thread
- * that handed it out and lives until oa_grpc_reply(). */
-typedef struct oa_grpc_call {
-  unsigned thread;        /* 0 .. threads-1 */
-  int method;             /* what the handler's route() gave */
-  const uint8_t *message; /* decompressed; valid until the reply */
+typedef enum oa_call_kind {
+  OA_CALL_UNARY,  /* gRPC: one message in, one reply */
+  OA_CALL_STREAM, /* gRPC: any number of messages in, and out before the reply
+                   */
+  OA_CALL_HTTP,   /* a plain HTTP request with its body, one reply */
+} oa_call_kind;
+
+/* One call.  It belongs to the thread that handed it out.  UNARY and HTTP
+ * calls live until the reply, also when their peer has gone meanwhile; STREAM
+ * calls until the reply or canceled(). */
+typedef struct oa_call {
+  unsigned thread; /* 0 .. threads-1 */
+  oa_call_kind kind;
+  int method;             /* what the handler's admit() gave */
+  const uint8_t *message; /* or the body of HTTP; decompressed */
   size_t message_len;
   uint64_t deadline_ns; /* monotonic; 0 = the client set no grpc-timeout */
-  void *user;           /* the handler's, for calls it keeps for later */
-} oa_grpc_call;
+  void *user;           /* the handler's own */
+} oa_call;
+
+/* What the head of a request says, beside its fields. */
+typedef struct oa_request {
+  const char *method; /* "POST" */
+  const char *path;   /* without the query; cut when it is longer than any that
+                         is served */
+  bool grpc;          /* its content-type is application/grpc */
+  bool tls;
+} oa_request;
 
 typedef struct oa_grpc_reply_data {
   oa_grpc_code code;
   const char *text;       /* grpc-message; NULL = none (percent-encoded here) */
-  const uint8_t *message; /* the answer, with code OK; may be NULL when empty */
+  const uint8_t *message; /* the answer, with code OK; may be NULL when empty.
+                             Not for STREAM, see oa_call_send() */
   size_t message_len;
   uint32_t retry_after_ms; /* 0 = no RetryInfo in grpc-status-details-bin */
 } oa_grpc_reply_data;
+
+typedef struct oa_http_field {
+  const char *name; /* lower-case */
+  const char *value;
+} oa_http_field;
+
+enum { OA_HTTP_MAX_FIELDS = 8 };
+
+typedef struct oa_http_reply_data {
+  unsigned status;
+  const char *content_type; /* NULL = none */
+  oa_http_field
+      fields[OA_HTTP_MAX_FIELDS]; /* further ones, until a NULL name */
+  const uint8_t *body;
+  size_t body_len;
+} oa_http_reply_data;
+
+/* Why the server itself refuses an HTTP request that admit() let in. */
+typedef struct oa_http_problem {
+  unsigned status; /* 400, 408, 413, 415, 503 */
+  oa_grpc_code code;
+  const char *text;
+  uint32_t retry_after_ms; /* 0 = none */
+} oa_http_problem;
 
 /* Callbacks; all run on an I/O thread, never two at once for one thread. */
 typedef struct oa_server_handler {
@@ -64,15 +111,27 @@ typedef struct oa_server_handler {
    * latest; what is left after it is freed. */
   oa_status (*thread_start)(void *context, unsigned thread, oa_error *error);
   void (*thread_stop)(void *context, unsigned thread);
-  /* A number >= 0 for a path that is served, -1 for UNIMPLEMENTED. */
-  int (*route)(void *context, const char *path, size_t len);
-  /* A whole message.  Exactly one oa_grpc_reply() must follow, at once or
-   * later inside another callback of the same thread; also when the peer has
-   * gone meanwhile. */
-  void (*request)(void *context, oa_grpc_call *call);
-  /* A call ended before REQUEST could see it (too large, bad compression, bad
-   * frame, canceled, ...): for counters.  METHOD is -1 when the path is
-   * unknown.  The three callbacks from here on may be NULL. */
+  /* The head of a request has come, and no byte of what follows was looked at.
+   * Sets CALL's kind and method (and user) and returns true; or replies at
+   * once and returns false.  REQUEST lives during the callback only. */
+  bool (*admit)(void *context, oa_call *call, const oa_request *request);
+  /* UNARY, HTTP: all of it is there.  Exactly one reply must follow, at once
+   * or later inside another callback of the same thread. */
+  void (*request)(void *context, oa_call *call);
+  /* STREAM: a whole message.  oa_call_message_done() must follow, at once or
+   * later; the next message comes after it. */
+  void (*message)(void *context, oa_call *call);
+  /* STREAM: the peer will send no more.  The reply must follow. */
+  void (*ended)(void *context, oa_call *call);
+  /* STREAM: it is over without our reply; CALL is gone after the callback. */
+  void (*canceled)(void *context, oa_call *call);
+  /* STREAM: what oa_call_send() took has been sent.  May be NULL. */
+  void (*drained)(void *context, oa_call *call);
+  /* HTTP: oa_call_reply_http() must follow inside the callback. */
+  void (*problem)(void *context, oa_call *call, const oa_http_problem *what);
+  /* A UNARY or HTTP call that was let in ended before REQUEST could see it, or
+   * the server ended a STREAM (too large, bad compression, bad frame, canceled,
+   * ...): for counters.  The three callbacks from here on may be NULL. */
   void (*refused)(void *context, unsigned thread, int method, oa_grpc_code code,
                   const char *reason);
   /* Every tick_ms. */
@@ -100,11 +159,12 @@ typedef struct oa_server_options {
                               calls are UNAVAILABLE */
   size_t max_header_bytes; /* of one request's header list */
   uint32_t tick_ms;
-  uint32_t handshake_timeout_ms; /* for the first bytes of HTTP/2 */
+  uint32_t handshake_timeout_ms; /* for TLS and the first bytes of HTTP */
   uint32_t idle_timeout_ms;      /* connection without streams */
   uint32_t body_timeout_ms;      /* from a request's headers to its last byte,
                                     not counting time that we make it wait */
-  const char *http1_text;        /* what an HTTP/1.1 client is told */
+  oa_tls_context *tls; /* NULL = none.  With it nothing goes in the clear.
+                          The server takes a reference */
   const oa_server_handler *handler;
   void *context;
   const oa_log *log; /* may be NULL */
@@ -126,7 +186,7 @@ void oa_server_options_init(oa_server_options *options);
 /* Binds the listeners and starts the threads.  OA_ERR_IO names address and
  * port and what is wrong with them ("address already in use").  A second
  * process may not share the port although our threads do.  The handler, its
- * context, the log and the HTTP/1.1 text are borrowed until oa_server_free().
+ * context and the log are borrowed until oa_server_free().
  * *OUT is set before any callback but thread_start() runs. */
 oa_status oa_server_start(oa_server **out, const oa_server_options *options,
                           oa_error *error);
@@ -139,16 +199,39 @@ unsigned oa_server_threads(const oa_server *server);
  * oa_server_free(). */
 void oa_server_wake(oa_server *server, unsigned thread);
 
-/* Ends CALL.  On the call's thread only. */
-void oa_grpc_reply(oa_grpc_call *call, const oa_grpc_reply_data *reply);
+/* New connections use TLS from here on, old ones keep theirs.  Only for a
+ * server that began with TLS.  Any thread. */
+void oa_server_set_tls(oa_server *server, oa_tls_context *tls);
 
-/* Gives the memory of CALL's message back before the reply, so that the next
- * message may come in while this call waits (for a disk, say).  On the call's
- * thread only. */
-void oa_grpc_message_done(oa_grpc_call *call);
+/* The functions on calls are for the call's thread only. */
+
+/* A header field of the request by its lower-case NAME, NULL when it is not
+ * there (the first one, when it came several times).  Valid until the reply.
+ * Not terminated: *LEN says how long it is. */
+const char *oa_call_header(const oa_call *call, const char *name, size_t *len);
+
+/* The query of the request's target, as it came and without the question mark;
+ * "" when there is none. */
+const char *oa_call_query(const oa_call *call);
+
+/* Ends a gRPC CALL, one of the kind HTTP. */
+void oa_call_reply(oa_call *call, const oa_grpc_reply_data *reply);
+void oa_call_reply_http(oa_call *call, const oa_http_reply_data *reply);
+
+/* Queues one message of a STREAM, copied.  OA_ERR_NOMEM. */
+oa_status oa_call_send(oa_call *call, const uint8_t *message, size_t len);
+
+/* Bytes that oa_call_send() took and HTTP/2 has not: a peer that does not
+ * read.  The handler stops sending when they are many, until drained(). */
+size_t oa_call_unsent(const oa_call *call);
+
+/* Gives the memory of CALL's message back, so that the next message may come
+ * in; UNARY and HTTP: before the reply while this call waits (for a disk,
+ * say). */
+void oa_call_message_done(oa_call *call);
 
 /* Until resumed, no further message is granted window and no whole message is
- * handed to request() on THREAD.  On that thread only. */
+ * handed out on THREAD.  On that thread only. */
 void oa_server_pause(oa_server *server, unsigned thread, bool paused);
 
 /* Stops accepting, sends GOAWAY, lets calls in flight end for at most

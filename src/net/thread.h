@@ -26,6 +26,8 @@ enum {
   OA_THREAD_READ_SIZE = 128 * 1024,
   /* Frames gathered for one write. */
   OA_THREAD_WRITE_SIZE = 32 * 1024,
+  /* Plaintext of four records of TLS. */
+  OA_THREAD_PLAIN_SIZE = 64 * 1024,
   /* Decompressed messages whose memory is kept for the next ones. */
   OA_THREAD_SPARE_BUFS = 4,
   /* Accepted sockets on their way from one thread to another. */
@@ -45,6 +47,8 @@ typedef struct oa_thread {
   oa_pool pool;
   uint8_t *read_buffer;  /* OA_THREAD_READ_SIZE, or NULL while idle */
   uint8_t *write_buffer; /* OA_THREAD_WRITE_SIZE, or NULL while idle */
+  uint8_t *plain_buffer; /* OA_THREAD_PLAIN_SIZE, or NULL without TLS */
+  oa_buf cipher;         /* what TLS has to send, while it is being sent */
   struct oa_stream *spare_streams;
   size_t spare_stream_count;
   oa_inflater *inflater; /* made for the first compressed message */
@@ -65,7 +69,8 @@ typedef struct oa_thread {
   oa_list granted; /* long messages coming in, by time of their grant */
   oa_list waiting; /* long messages that may not come in yet */
   oa_list ready;   /* whole messages, not handed over yet */
-  oa_list handed;  /* the handler has them */
+  oa_list handed;  /* the handler has them, or they rest */
+  oa_list drained; /* streaming calls whose outbox has become empty */
   size_t granted_bytes;
   size_t slow_bytes; /* of granted messages that the budget no longer counts */
   size_t held_bytes; /* of all bodies */
@@ -139,6 +144,9 @@ static inline void oa_thread_count(atomic_uint_fast64_t *counter,
   const uint64_t now = atomic_load_explicit(counter, memory_order_relaxed);
   atomic_store_explicit(counter, now + more, memory_order_relaxed);
 }
+
+/* The TLS rules for new connections, taken; NULL when there are none. */
+oa_tls_context *oa_server_take_tls(oa_server *server);
 
 /* The thread to serve a connection that SELF has accepted.  The kernel spreads
  * connections by a hash, which for a few of them is often lopsided; so one

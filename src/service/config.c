@@ -67,12 +67,7 @@ oa_status oa_config_put(oa_config *config, const oa_config_key *key,
   oa_config_value value;
   oa_config_origin *at = &config->origins[key - oa_config_keys];
 
-  /* A list of a feature that is not here cannot even be read. */
-  if (key->kind == OA_KIND_LIST && text[0] != '\0') {
-    value = (oa_config_value){.text = text};
-  } else {
-    OA_TRY(oa_config_value_parse(key, text, &value, error));
-  }
+  OA_TRY(oa_config_value_parse(key, text, &value, error));
   if (key->state != OA_KEY_READY) {
     OA_TRY(require_default(key, &value, error));
   }
@@ -163,82 +158,4 @@ oa_status oa_config_assign(oa_config *config, const char *key,
                         "%s: unknown key; did you mean %s?", shown, near);
   }
   return oa_error_set(error, OA_ERR_CONFIG, "%s: unknown key", shown);
-}
-
-/* --- do the values fit together? --- */
-
-/* OA_ERR_CONFIG with KEY and the place where its value came from. */
-static oa_status refuse(const oa_config *config, const char *path,
-                        const char *what, oa_error *error) {
-  const oa_config_key *key = oa_config_key_find(path, strlen(path));
-  const oa_config_origin *origin = &config->origins[key - oa_config_keys];
-  char name[OA_CONFIG_NAME_SIZE];
-
-  oa_error_set(error, OA_ERR_CONFIG, "%s: %s", path, what);
-  if (origin->source == OA_CONFIG_FILE) {
-    oa_error_prefix(error, "%s:%u:%u", config->file, origin->line,
-                    origin->column);
-  } else if (origin->source == OA_CONFIG_ENVIRONMENT) {
-    oa_config_key_env(key, name);
-    oa_error_prefix(error, "%s", name);
-  }
-  return OA_ERR_CONFIG;
-}
-
-static oa_status check_ports(const oa_config *config, oa_error *error) {
-  if (!config->protobuf_enabled && !config->arrow_flight_enabled) {
-    return refuse(config, "protocols.protobuf_enabled",
-                  "one of this and protocols.arrow_flight_enabled must be true",
-                  error);
-  }
-  if (config->protobuf_enabled && config->arrow_flight_enabled &&
-      config->protobuf_port != 0 &&
-      config->protobuf_port == config->arrow_flight_port) {
-    return refuse(config, "protocols.arrow_flight_port",
-                  "is the same as protocols.protobuf_port", error);
-  }
-  /* 0 is any free port; and with different addresses both may have it. */
-  if (config->dashboard_port == 0 ||
-      strcmp(config->bind_address, config->dashboard_address) != 0) {
-    return OA_OK;
-  }
-  if (config->protobuf_enabled &&
-      config->dashboard_port == config->protobuf_port) {
-    return refuse(config, "dashboard.port",
-                  "is the same as protocols.protobuf_port", error);
-  }
-  if (config->arrow_flight_enabled &&
-      config->dashboard_port == config->arrow_flight_port) {
-    return refuse(config, "dashboard.port",
-                  "is the same as protocols.arrow_flight_port", error);
-  }
-  return OA_OK;
-}
-
-oa_status oa_config_verify(const oa_config *config, oa_error *error) {
-  enum { HIGHEST_LZ4 = 12 };
-
-  OA_TRY(check_ports(config, error));
-  if (config->max_request_size > config->memory_limit) {
-    return refuse(config, "protocols.max_request_size",
-                  "is more than memory_limit; no such request would ever fit",
-                  error);
-  }
-  if (config->compression == OA_COMPRESSION_NONE &&
-      config->compression_level != 0) {
-    return refuse(config, "storage.compression_level",
-                  "means nothing with storage.compression none; remove it",
-                  error);
-  }
-  if (config->compression == OA_COMPRESSION_LZ4 &&
-      config->compression_level > HIGHEST_LZ4) {
-    return refuse(config, "storage.compression_level", "lz4 has 1 to 12",
-                  error);
-  }
-  if (config->max_total_size != 0 &&
-      config->max_total_size < config->max_file_size) {
-    return refuse(config, "storage.max_total_size",
-                  "is less than storage.max_file_size", error);
-  }
-  return OA_OK;
 }

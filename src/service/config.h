@@ -27,6 +27,13 @@ typedef enum oa_compression {
   OA_COMPRESSION_ZSTD,
 } oa_compression;
 
+typedef enum oa_auth_type {
+  OA_AUTH_NONE,
+  OA_AUTH_API_KEY,
+  OA_AUTH_BEARER_TOKEN,
+  OA_AUTH_BASIC,
+} oa_auth_type;
+
 /* In the order of their ranks. */
 typedef enum oa_config_source {
   OA_CONFIG_DEFAULT,
@@ -65,6 +72,17 @@ typedef struct oa_config {
   bool arrow_flight_enabled;
   uint64_t arrow_flight_port;
   uint64_t max_request_size;
+  char *cors_allowed_origins; /* see oa_config_list_next() */
+  char *tls_cert_file;        /* "" = no TLS */
+  char *tls_key_file;
+  char *tls_client_ca_file;
+  uint64_t auth_type; /* oa_auth_type */
+  char *auth_keys_file;
+  char *auth_key;
+  char *auth_header_name;
+  char *auth_token;
+  char *auth_username;
+  char *auth_password;
 
   uint64_t batch_rows;
   uint64_t compression;       /* oa_compression */
@@ -81,6 +99,8 @@ typedef struct oa_config {
 
   uint64_t log_level; /* oa_log_level */
   uint64_t log_format;
+
+  oa_authenticator authenticator; /* in place of auth_...; check NULL = none */
 
   char *file; /* the YAML file that was read; NULL = none */
   oa_config_origin origins[OA_CONFIG_MAX_KEYS]; /* by row of the table */
@@ -115,6 +135,10 @@ oa_status oa_config_assign(oa_config *config, const char *key,
 
 /* What no single key can know: whether the values fit together. */
 oa_status oa_config_verify(const oa_config *config, oa_error *error);
+
+/* Takes the next item of LIST, a key's value of several texts with commas
+ * between them, into *ITEM and *LEN; false at its end. */
+bool oa_config_list_next(const char **list, const char **item, size_t *len);
 
 /* Appends the effective configuration as YAML that oa_config_read_yaml()
  * takes, each value with its origin as a comment, secrets masked. */

@@ -4,18 +4,40 @@
 #include "service/config_table.h"
 #include "service/config_value.h"
 
-/* As a double-quoted scalar that reads back to TEXT. */
-static oa_status quote(const char *text, oa_buf *out) {
+/* As a double-quoted scalar that reads back to the LEN bytes of TEXT. */
+static oa_status quote(const char *text, size_t len, oa_buf *out) {
   OA_TRY(oa_buf_put_byte(out, '"'));
-  for (; *text != '\0'; text++) {
-    if (*text == '"' || *text == '\\') {
+  for (size_t i = 0; i < len; i++) {
+    if (text[i] == '"' || text[i] == '\\') {
       OA_TRY(oa_buf_put_byte(out, '\\'));
-    } else if (text[0] == '$' && text[1] == '{') {
+    } else if (text[i] == '$' && i + 1 < len && text[i + 1] == '{') {
       OA_TRY(oa_buf_put_byte(out, '$')); /* or it would be expanded */
     }
-    OA_TRY(oa_buf_put_byte(out, (uint8_t)*text));
+    OA_TRY(oa_buf_put_byte(out, (uint8_t)text[i]));
   }
   return oa_buf_put_byte(out, '"');
+}
+
+static oa_status print_list(const char *list, oa_buf *out) {
+  const char *item;
+  const char *before = "[";
+  size_t len;
+  while (oa_config_list_next(&list, &item, &len)) {
+    OA_TRY(oa_buf_printf(out, "%s", before));
+    OA_TRY(quote(item, len, out));
+    before = ", ";
+  }
+  return oa_buf_printf(out, "%s", before[0] == '[' ? "[]" : "]");
+}
+
+static oa_status print_text(const oa_config_key *key, const char *text,
+                            oa_buf *out) {
+  static const char mask[] = "********";
+  if (key->kind == OA_KIND_LIST) {
+    return print_list(text, out);
+  }
+  return key->secret && text[0] != '\0' ? quote(mask, sizeof mask - 1, out)
+                                        : quote(text, strlen(text), out);
 }
 
 static oa_status print_value(const oa_config *config, const oa_config_key *key,
@@ -26,7 +48,7 @@ static oa_status print_value(const oa_config *config, const oa_config_key *key,
   if (oa_config_kind_is_text(key->kind)) {
     const char *text;
     memcpy(&text, field, sizeof text);
-    return quote(key->secret && text[0] != '\0' ? "********" : text, out);
+    return print_text(key, text, out);
   }
   if (key->kind == OA_KIND_BOOL) {
     bool on;

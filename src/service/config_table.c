@@ -67,17 +67,12 @@ static const char *const auth_types[] = {"none", "api_key", "bearer_token",
     .secret = true, .def = "", .max = 4096, .feature = (FEATURE),   \
     .help = (HELP)                                                  \
   }
-/* Who may send to us, and who we are where we forward to, are said alike. */
-#define AUTHENTICATION(UNDER, FEATURE)                                      \
-  ABSENT_CHOICE(UNDER ".auth_type", "none", auth_types, FEATURE,            \
-                "how senders prove who they are"),                          \
-      SECRET(UNDER ".credentials.key", FEATURE, "key of api_key"),          \
-      ABSENT(UNDER ".credentials.header_name", OA_KIND_STRING, "X-API-Key", \
-             FEATURE, "header of api_key"),                                 \
-      SECRET(UNDER ".credentials.token", FEATURE, "token of bearer_token"), \
-      ABSENT(UNDER ".credentials.username", OA_KIND_STRING, "", FEATURE,    \
-             "user name of basic"),                                         \
-      SECRET(UNDER ".credentials.password", FEATURE, "password of basic")
+/* A text that may be left out, for a feature that is here. */
+#define TEXT(PATH, NAME, DEF, SECRET, HELP)                                  \
+  {                                                                          \
+    .path = (PATH), .kind = OA_KIND_STRING, .secret = (SECRET), FIELD(NAME), \
+    .def = (DEF), .max = 4096, .help = (HELP)                                \
+  }
 
 const oa_config_key oa_config_keys[] = {
     {.path = "output_dir",
@@ -157,13 +152,44 @@ const oa_config_key oa_config_keys[] = {
      .min = KIB,
      .max = GIB,
      .help = "bytes of one request at most, before and after decompression"},
-    ABSENT("protocols.tls.cert_file", OA_KIND_STRING, "", "TLS",
-           "certificate chain (PEM)"),
-    ABSENT("protocols.tls.key_file", OA_KIND_STRING, "", "TLS",
-           "private key (PEM)"),
-    ABSENT("protocols.tls.client_ca_file", OA_KIND_STRING, "", "TLS",
-           "CA that client certificates must come from"),
-    AUTHENTICATION("protocols.authentication", "authentication"),
+    {.path = "protocols.cors_allowed_origins",
+     .kind = OA_KIND_LIST,
+     FIELD(cors_allowed_origins),
+     .def = "",
+     .max = 4096,
+     .help = "origins whose pages may send from a browser, such as "
+             "https://shop.example; \"*\" for all"},
+    TEXT("protocols.tls.cert_file", tls_cert_file, "", false,
+         "certificate chain (PEM); with it both ports speak TLS and nothing "
+         "else"),
+    TEXT("protocols.tls.key_file", tls_key_file, "", false,
+         "private key (PEM) of the certificate"),
+    TEXT("protocols.tls.client_ca_file", tls_client_ca_file, "", false,
+         "CA (PEM) that the certificates of senders must come from; without "
+         "it they need none"),
+    {.path = "protocols.authentication.auth_type",
+     .kind = OA_KIND_CHOICE,
+     FIELD(auth_type),
+     .def = "none",
+     .choices = auth_types,
+     .help = "how senders prove who they are, on every protocol alike"},
+    TEXT("protocols.authentication.keys_file", auth_keys_file, "", false,
+         "more keys, a line each: \"name: secret\" (basic: user and password)"),
+    TEXT("protocols.authentication.credentials.key", auth_key, "", true,
+         "key of api_key"),
+    {.path = "protocols.authentication.credentials.header_name",
+     .kind = OA_KIND_STRING,
+     FIELD(auth_header_name),
+     .def = "X-API-Key",
+     .min = 1,
+     .max = 100,
+     .help = "header of api_key"},
+    TEXT("protocols.authentication.credentials.token", auth_token, "", true,
+         "token of bearer_token"),
+    TEXT("protocols.authentication.credentials.username", auth_username, "",
+         false, "user name of basic"),
+    TEXT("protocols.authentication.credentials.password", auth_password, "",
+         true, "password of basic"),
 
     {.path = "storage.batch_rows",
      .kind = OA_KIND_NUMBER,
@@ -231,7 +257,18 @@ const oa_config_key oa_config_keys[] = {
            "where to send"),
     ABSENT_CHOICE("forwarding.protocol", "protobuf", protocols, "forwarding",
                   "how to send"),
-    AUTHENTICATION("forwarding.authentication", "forwarding"),
+    ABSENT_CHOICE("forwarding.authentication.auth_type", "none", auth_types,
+                  "forwarding", "how we prove who we are"),
+    SECRET("forwarding.authentication.credentials.key", "forwarding",
+           "key of api_key"),
+    ABSENT("forwarding.authentication.credentials.header_name", OA_KIND_STRING,
+           "X-API-Key", "forwarding", "header of api_key"),
+    SECRET("forwarding.authentication.credentials.token", "forwarding",
+           "token of bearer_token"),
+    ABSENT("forwarding.authentication.credentials.username", OA_KIND_STRING, "",
+           "forwarding", "user name of basic"),
+    SECRET("forwarding.authentication.credentials.password", "forwarding",
+           "password of basic"),
     ABSENT_NUMBER("forwarding.circuit_breaker.failure_threshold",
                   OA_KIND_NUMBER, "5", 1, 1000000,
                   "failures in a row that open the breaker"),

@@ -19,7 +19,7 @@ typedef enum oa_config_kind {
   OA_KIND_PATH,
   OA_KIND_IP,   /* literal, of version 4 or 6 */
   OA_KIND_WORD, /* lower-case letters and digits */
-  OA_KIND_LIST, /* only the empty one so far */
+  OA_KIND_LIST, /* texts with commas between them */
 } oa_config_kind;
 
 typedef enum oa_key_state {

@@ -213,8 +213,6 @@ static bool text_fits(const oa_config_key *key, const char *text) {
   switch (key->kind) {
     case OA_KIND_IP:
       return is_ip(text);
-    case OA_KIND_LIST:
-      return len == 0;
     case OA_KIND_WORD:
       return is_word(text) && len >= key->min && len <= key->max;
     default:
@@ -275,6 +273,18 @@ oa_status oa_config_value_parse(const oa_config_key *key, const char *text,
   }
   *out = value;
   return OA_OK;
+}
+
+bool oa_config_list_next(const char **list, const char **item, size_t *len) {
+  const char *at = *list + strspn(*list, " ,");
+  const char *end = at + strcspn(at, ",");
+  *list = end;
+  while (end > at && end[-1] == ' ') {
+    end--;
+  }
+  *item = at;
+  *len = (size_t)(end - at);
+  return end > at;
 }
 
 /* --- to text --- */
@@ -364,7 +374,10 @@ oa_status oa_config_bounds_text(const oa_config_key *key, oa_buf *out) {
     case OA_KIND_IP:
       return oa_buf_printf(out, "an IP address");
     case OA_KIND_LIST:
-      return oa_buf_printf(out, "an empty list");
+      return oa_buf_printf(out,
+                           "a list of texts ([a, b], or a,b) of at most "
+                           "%" PRIu64 " bytes",
+                           key->max);
     case OA_KIND_WORD:
       return oa_buf_printf(
           out, "a word of at most %" PRIu64 " lower-case letters and digits",

@@ -14,6 +14,7 @@
 
 enum {
   MAX_FILE = 1024 * 1024,
+  MAX_LIST = 64 * 1024,
   MAX_SECTIONS = 32, /* mappings of one file; each may be there once */
 };
 
@@ -205,18 +206,63 @@ static oa_status read_scalar(reader *r, const oa_config_key *key,
   return status;
 }
 
+/* Appends the scalar of EVENT and a comma to LIST. */
+static oa_status read_item(reader *r, const yaml_event_t *event, oa_buf *list) {
+  const char *text = (const char *)event->data.scalar.value;
+  const size_t len = event->data.scalar.length;
+  if (event->type != YAML_SCALAR_EVENT) {
+    return refuse(r, event->start_mark, "a list holds texts and nothing else");
+  }
+  if (len == 0 || memchr(text, ',', len) != NULL) {
+    return refuse(r, event->start_mark,
+                  "an item of a list is not empty and has no comma");
+  }
+  const oa_status status = oa_config_expand(text, len, list, r->error);
+  if (status != OA_OK) {
+    oa_error_prefix(r->error, "%s", r->path);
+    place(r, event->start_mark);
+    return status;
+  }
+  list->data[list->len - 1] = ','; /* where the terminator was */
+  return OA_OK;
+}
+
+static oa_status read_items(reader *r, oa_buf *list) {
+  for (;;) {
+    yaml_event_t event;
+    OA_TRY(next(r, &event));
+    const bool end = event.type == YAML_SEQUENCE_END_EVENT;
+    const oa_status status = end ? OA_OK : read_item(r, &event, list);
+    yaml_event_delete(&event);
+    if (end || status != OA_OK) {
+      return status;
+    }
+    if (list->len > MAX_LIST) {
+      return oa_error_set(r->error, OA_ERR_CONFIG, "%s: the list is too long",
+                          r->path);
+    }
+  }
+}
+
 static oa_status read_list(reader *r, const oa_config_key *key,
                            yaml_mark_t mark) {
-  yaml_event_t event;
   if (key == NULL || key->kind != OA_KIND_LIST) {
     return refuse(r, mark,
                   key == NULL ? "is a section and takes keys, not a list"
                               : "takes one value, not a list");
   }
-  OA_TRY(next(r, &event));
-  const bool empty = event.type == YAML_SEQUENCE_END_EVENT;
-  yaml_event_delete(&event);
-  return put(r, key, empty ? "" : "[...]", mark);
+  oa_buf list = {0};
+  oa_status status = read_items(r, &list);
+  if (status == OA_OK) {
+    status = oa_buf_reserve(&list, 1);
+  }
+  if (status == OA_OK) {
+    const size_t len = list.len > 0 ? list.len - 1 : 0; /* the last comma */
+    list.data[len] = '\0';
+    status = put(r, key, (const char *)list.data, mark);
+  }
+  oa_buf_free(&list);
+  return status;
 }
 
 static oa_status read_mapping(reader *r);

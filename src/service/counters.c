@@ -49,6 +49,16 @@ void oa_counters_sum(const oa_counters *counters, oa_signal signal,
   *out = sum;
 }
 
+void oa_counters_sum_refused(const oa_counters *counters,
+                             uint64_t out[OA_REFUSAL_COUNT]) {
+  for (size_t reason = 0; reason < OA_REFUSAL_COUNT; reason++) {
+    out[reason] = 0;
+    for (size_t i = 0; i < counters->count; i++) {
+      out[reason] += get(&counters->blocks[i].refused[reason]);
+    }
+  }
+}
+
 const char *oa_refusal_name(oa_refusal reason) {
   switch (reason) {
     case OA_REFUSED_MALFORMED:
@@ -63,6 +73,8 @@ const char *oa_refusal_name(oa_refusal reason) {
       return "deadline";
     case OA_REFUSED_SHUTDOWN:
       return "shutdown";
+    case OA_REFUSED_UNAUTHENTICATED:
+      return "unauthenticated";
     case OA_REFUSED_OTHER:
     case OA_REFUSAL_COUNT:
       break;

@@ -26,6 +26,7 @@ typedef enum oa_refusal {
   OA_REFUSED_DISK,        /* UNAVAILABLE: the store cannot write */
   OA_REFUSED_DEADLINE,    /* the client's grpc-timeout had passed */
   OA_REFUSED_SHUTDOWN,
+  OA_REFUSED_UNAUTHENTICATED, /* no key, or a wrong one */
   OA_REFUSED_OTHER,
   OA_REFUSAL_COUNT
 } oa_refusal;
@@ -42,6 +43,8 @@ typedef struct oa_signal_counters {
 
 typedef struct oa_counter_block {
   _Alignas(64) oa_signal_counters signals[OA_SIGNAL_COUNT];
+  /* Requests whose signal cannot be told from their head. */
+  _Atomic uint64_t refused[OA_REFUSAL_COUNT];
 } oa_counter_block;
 
 typedef struct oa_counters {
@@ -66,6 +69,10 @@ typedef struct oa_signal_totals {
 
 void oa_counters_sum(const oa_counters *counters, oa_signal signal,
                      oa_signal_totals *out);
+
+/* The sums of the refusals that have no signal. */
+void oa_counters_sum_refused(const oa_counters *counters,
+                             uint64_t out[OA_REFUSAL_COUNT]);
 
 /* "malformed", "too_large", ...: label values of the metrics. */
 const char *oa_refusal_name(oa_refusal reason);

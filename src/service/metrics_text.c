@@ -67,6 +67,12 @@ static oa_status put_refusals(oa_buf *out,
           snapshot->signals[i].refused[reason]));
     }
   }
+  /* Of a Flight call, say, that was refused before it said what it brings. */
+  for (int reason = 0; reason < OA_REFUSAL_COUNT; reason++) {
+    OA_TRY(oa_buf_printf(
+        out, "%s_total{signal=\"\",reason=\"%s\"} %" PRIu64 "\n", f.name,
+        oa_refusal_name((oa_refusal)reason), snapshot->refused[reason]));
+  }
   return OA_OK;
 }
 

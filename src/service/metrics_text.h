@@ -29,6 +29,7 @@ typedef struct oa_metrics_snapshot {
   uint64_t uptime_ns;
   bool ready;
   oa_signal_totals signals[OA_SIGNAL_COUNT];
+  uint64_t refused[OA_REFUSAL_COUNT]; /* without a signal */
   oa_pipeline_stats pipeline;
   oa_store_stats store;
   oa_server_stats server;

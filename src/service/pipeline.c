@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "service/pipeline.h"
+#include "service/pipeline_impl.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -7,8 +7,6 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "service/receive.h"
-#include "service/writer.h"
 
 enum {
   NS_PER_MS = 1000000,
@@ -18,40 +16,13 @@ enum {
   STOP_TIMEOUT_MS = 2000,
   /* After this long without a request a thread gives its memory back. */
   IDLE_MS = 2000,
-  POLL_MS = 5,
   /* Senders are made to wait this long for a slow disk; then they are told to
    * come back later, as an exporter's own deadline is some seconds. */
   PAUSE_MAX_MS = 1000,
-};
-
-/* What one I/O thread has decoded and not handed over yet. */
-typedef struct shard {
-  oa_otlp_builder *builder; /* NULL until the first request */
-  uint64_t items;
-  uint64_t bytes;    /* of the messages that its rows came in */
-  uint64_t since_ns; /* of its first row */
-} shard;
-
-typedef struct io_thread {
-  _Alignas(64) shard shards[OA_SIGNAL_COUNT];
-  _Atomic uint64_t rows[OA_SIGNAL_COUNT]; /* for other threads to look at */
-  _Atomic uint64_t bytes;
-  _Atomic uint64_t flushed; /* the last flush that this thread has done */
-  uint64_t busy_ns;         /* when the last request came */
-  uint64_t paused_ns;       /* since when */
-  bool paused;
-  bool stalled; /* paused for too long: refuse until the writer goes on */
-  bool trimmed;
-} io_thread;
-
-struct oa_pipeline {
-  oa_pipeline_options options;
-  oa_writer *writer;
-  uv_mutex_t server_lock; /* it lives while it is woken from other threads */
-  oa_server *server;
-  _Atomic uint64_t ords;
-  _Atomic uint64_t flush; /* number of the last flush asked for */
-  io_thread *threads;
+  /* When to come back: a full buffer empties within a batch's writing, a
+   * broken disk is looked at five times a second. */
+  RETRY_FULL_MS = 500,
+  RETRY_DISK_MS = 1000,
 };
 
 static uint64_t load(const _Atomic uint64_t *counter) {
@@ -65,7 +36,7 @@ static void store(_Atomic uint64_t *counter, uint64_t value) {
 /* --- shards --- */
 
 /* Says what the thread's shards hold now. */
-static void publish(io_thread *t) {
+static void publish(oa_pipeline_thread *t) {
   uint64_t bytes = 0;
   for (size_t i = 0; i < OA_SIGNAL_COUNT; i++) {
     const oa_otlp_builder *builder = t->shards[i].builder;
@@ -86,7 +57,7 @@ static bool writer_is_behind(oa_pipeline *p) {
 }
 
 static void update_pause(oa_pipeline *p, unsigned thread) {
-  io_thread *t = &p->threads[thread];
+  oa_pipeline_thread *t = &p->threads[thread];
   const uint64_t now = oa_clock_monotonic_ns();
   const bool behind = writer_is_behind(p);
   if (!t->paused) {
@@ -110,7 +81,7 @@ static void update_pause(oa_pipeline *p, unsigned thread) {
 
 /* Hands the shard's rows to the writer. */
 static void hand_over(oa_pipeline *p, unsigned thread, oa_signal signal) {
-  shard *s = &p->threads[thread].shards[signal];
+  oa_shard *s = &p->threads[thread].shards[signal];
   if (s->builder == NULL || oa_otlp_builder_rows(s->builder) == 0) {
     return;
   }
@@ -123,11 +94,11 @@ static void hand_over(oa_pipeline *p, unsigned thread, oa_signal signal) {
   if (oa_writer_submit(p->writer, &batch) != OA_OK) {
     return; /* no memory for a list node: it is tried again at the next tick */
   }
-  *s = (shard){0};
+  *s = (oa_shard){0};
   publish(&p->threads[thread]);
 }
 
-static oa_status ensure_builder(oa_pipeline *p, shard *s, oa_signal signal) {
+static oa_status ensure_builder(oa_pipeline *p, oa_shard *s, oa_signal signal) {
   if (s->builder == NULL) {
     s->builder = oa_writer_reuse(p->writer, signal);
   }
@@ -150,99 +121,123 @@ static bool is_full(oa_pipeline *p, oa_signal signal) {
          stats.bytes_buffered >= p->options.memory_limit;
 }
 
-static void refuse(oa_pipeline *p, oa_grpc_call *call, oa_signal signal,
-                   oa_refusal reason, const oa_grpc_reply_data *reply) {
-  oa_count(&p->options.counters->blocks[call->thread]
-                .signals[signal]
-                .refused[reason],
-           1);
-  oa_grpc_reply(call, reply);
+static oa_signal_counters *counters_of(oa_pipeline *p,
+                                       const oa_intake *intake) {
+  return &p->options.counters->blocks[intake->thread].signals[intake->signal];
 }
 
-/* False when the call was answered with why it cannot be taken now. */
-static bool admit(oa_pipeline *p, oa_grpc_call *call, oa_signal signal) {
+/* Counts a refusal and says how soon its sender may come back. */
+static void refuse(oa_pipeline *p, const oa_intake *intake, oa_refusal reason,
+                   oa_outcome *out) {
+  oa_count(&counters_of(p, intake)->refused[reason], 1);
+  switch (reason) {
+    case OA_REFUSED_DISK:
+      out->code = OA_GRPC_UNAVAILABLE;
+      out->retry_after_ms = RETRY_DISK_MS;
+      break;
+    case OA_REFUSED_BUFFER_FULL:
+      out->code = OA_GRPC_UNAVAILABLE;
+      out->retry_after_ms = RETRY_FULL_MS;
+      break;
+    case OA_REFUSED_DEADLINE:
+      out->code = OA_GRPC_DEADLINE_EXCEEDED;
+      break;
+    default:
+      out->code = OA_GRPC_INVALID_ARGUMENT;
+  }
+}
+
+/* False when OUT says why the request cannot be taken now. */
+static bool admit(oa_pipeline *p, const oa_intake *intake, oa_outcome *out) {
   oa_writer_load writer;
   oa_writer_get_load(p->writer, &writer);
-  if (call->deadline_ns != 0 && oa_clock_monotonic_ns() > call->deadline_ns) {
-    refuse(p, call, signal, OA_REFUSED_DEADLINE,
-           &(oa_grpc_reply_data){
-               .code = OA_GRPC_DEADLINE_EXCEEDED,
-               .text = "the deadline passed before the request was read"});
+  if (intake->deadline_ns != 0 &&
+      oa_clock_monotonic_ns() > intake->deadline_ns) {
+    snprintf(out->text, sizeof out->text,
+             "the deadline passed before the request was read");
+    refuse(p, intake, OA_REFUSED_DEADLINE, out);
     return false;
   }
   if (writer.failing) {
-    char text[OA_ERROR_TEXT_SIZE];
     char why[OA_ERROR_TEXT_SIZE];
     oa_writer_problem(p->writer, why, sizeof why);
-    snprintf(text, sizeof text, "cannot write: %.200s", why);
-    refuse(p, call, signal, OA_REFUSED_DISK,
-           &(oa_grpc_reply_data){.code = OA_GRPC_UNAVAILABLE,
-                                 .text = text,
-                                 .retry_after_ms = OA_RETRY_DISK_MS});
+    snprintf(out->text, sizeof out->text, "cannot write: %.200s", why);
+    refuse(p, intake, OA_REFUSED_DISK, out);
     return false;
   }
-  if (p->threads[call->thread].stalled || is_full(p, signal)) {
-    hand_over(p, call->thread, signal);
-    refuse(p, call, signal, OA_REFUSED_BUFFER_FULL,
-           &(oa_grpc_reply_data){.code = OA_GRPC_UNAVAILABLE,
-                                 .text = "the buffer is full",
-                                 .retry_after_ms = OA_RETRY_FULL_MS});
+  if (p->threads[intake->thread].stalled || is_full(p, intake->signal)) {
+    hand_over(p, intake->thread, intake->signal);
+    snprintf(out->text, sizeof out->text, "the buffer is full");
+    refuse(p, intake, OA_REFUSED_BUFFER_FULL, out);
     return false;
   }
   return true;
 }
 
-static void receive(oa_pipeline *p, oa_grpc_call *call, oa_signal signal) {
-  io_thread *t = &p->threads[call->thread];
-  shard *s = &t->shards[signal];
-  oa_signal_counters *counters =
-      &p->options.counters->blocks[call->thread].signals[signal];
-  const unsigned thread = call->thread;
-  oa_otlp_result result = {0};
-  oa_error error = {0};
+/* The request was not decoded: is it bad, or is memory short? */
+static void fail_decoding(oa_pipeline *p, const oa_intake *intake,
+                          oa_status status, const oa_error *error,
+                          oa_outcome *out) {
+  snprintf(out->text, sizeof out->text, "%s",
+           error->text[0] != '\0' ? error->text : oa_status_text(status));
+  /* The batch is as large as it can be, or memory is short: both pass. */
+  const bool passes = status == OA_ERR_NOMEM || status == OA_ERR_LIMIT;
+  refuse(p, intake, passes ? OA_REFUSED_BUFFER_FULL : OA_REFUSED_MALFORMED,
+         out);
+}
 
-  oa_count(&counters->requests, 1);
-  if (!admit(p, call, signal)) {
-    return;
-  }
-  oa_status status = ensure_builder(p, s, signal);
-  if (status == OA_OK) {
-    if (oa_otlp_builder_rows(s->builder) == 0) {
-      s->since_ns = oa_clock_monotonic_ns();
-    }
-    status = oa_otlp_decode(s->builder, call->message, call->message_len,
-                            &result, &error);
-  }
-  oa_count(&counters->bytes, call->message_len);
-  if (status != OA_OK) {
-    oa_receive_fail(call, counters, status, &error);
-    return;
-  }
-  s->items += result.accepted;
-  s->bytes += call->message_len;
-  oa_count(&counters->items_accepted, result.accepted);
-  oa_count(&counters->items_rejected, result.rejected);
-  oa_count(&counters->strings_repaired, result.repaired);
-  oa_receive_answer(call, &result);
+/* Counts what was decoded and hands a batch over that has become full. */
+static void keep(oa_pipeline *p, const oa_intake *intake,
+                 const oa_otlp_result *result) {
+  oa_pipeline_thread *t = &p->threads[intake->thread];
+  oa_shard *s = &t->shards[intake->signal];
+  oa_signal_counters *counters = counters_of(p, intake);
 
+  s->items += result->accepted;
+  s->bytes += intake->bytes;
+  oa_count(&counters->items_accepted, result->accepted);
+  oa_count(&counters->items_rejected, result->rejected);
+  oa_count(&counters->strings_repaired, result->repaired);
   t->trimmed = false;
-  if ((uint64_t)oa_otlp_builder_rows(s->builder) >= batch_rows(p, signal) ||
+  if ((uint64_t)oa_otlp_builder_rows(s->builder) >=
+          batch_rows(p, intake->signal) ||
       s->bytes >= BATCH_BYTES) {
-    hand_over(p, thread, signal);
-    update_pause(p, thread);
+    hand_over(p, intake->thread, intake->signal);
+    update_pause(p, intake->thread);
   }
   publish(t);
 }
 
-/* --- callbacks of the server --- */
+void oa_pipeline_take(oa_pipeline *p, const oa_intake *intake,
+                      oa_outcome *out) {
+  oa_pipeline_thread *t = &p->threads[intake->thread];
+  oa_shard *s = &t->shards[intake->signal];
+  oa_signal_counters *counters = counters_of(p, intake);
+  oa_error error = {0};
 
-static oa_status on_thread_start(void *context, unsigned thread,
-                                 oa_error *error) {
-  (void)context;
-  (void)thread;
-  (void)error;
-  return OA_OK;
+  *out = (oa_outcome){.code = OA_GRPC_OK};
+  t->busy_ns = oa_clock_monotonic_ns();
+  oa_count(&counters->requests, 1);
+  if (!admit(p, intake, out)) {
+    return;
+  }
+  oa_status status = ensure_builder(p, s, intake->signal);
+  if (status == OA_OK) {
+    if (oa_otlp_builder_rows(s->builder) == 0) {
+      s->since_ns = t->busy_ns;
+    }
+    status = intake->decode(intake->input, s->builder, &out->result, &error);
+    out->decoded = true;
+  }
+  oa_count(&counters->bytes, intake->bytes);
+  if (status != OA_OK) {
+    fail_decoding(p, intake, status, &error, out);
+    return;
+  }
+  keep(p, intake, &out->result);
 }
+
+/* --- what the server's callbacks call --- */
 
 static void hand_over_all(oa_pipeline *p, unsigned thread) {
   for (int signal = 0; signal < OA_SIGNAL_COUNT; signal++) {
@@ -250,40 +245,18 @@ static void hand_over_all(oa_pipeline *p, unsigned thread) {
   }
 }
 
-static void on_thread_stop(void *context, unsigned thread) {
-  hand_over_all(context, thread);
-}
-
-static void on_request(void *context, oa_grpc_call *call) {
-  oa_pipeline *p = context;
-  p->threads[call->thread].busy_ns = oa_clock_monotonic_ns();
-  if (call->method == OA_METHOD_HEALTH) {
-    oa_receive_health(call, oa_pipeline_ready(p, NULL, 0));
-    return;
-  }
-  receive(p, call, (oa_signal)call->method);
-}
-
-static void on_refused(void *context, unsigned thread, int method,
-                       oa_grpc_code code, const char *reason) {
-  oa_pipeline *p = context;
-  (void)reason;
-  if (method >= 0 && method < OA_SIGNAL_COUNT) {
-    oa_signal_counters *counters =
-        &p->options.counters->blocks[thread].signals[method];
-    oa_count(&counters->requests, 1);
-    oa_count(&counters->refused[oa_receive_refusal(code)], 1);
-  }
+void oa_pipeline_thread_stop(oa_pipeline *p, unsigned thread) {
+  hand_over_all(p, thread);
 }
 
 /* An idle thread keeps no memory for traffic that does not come. */
 static void give_back(oa_pipeline *p, unsigned thread, uint64_t now) {
-  io_thread *t = &p->threads[thread];
+  oa_pipeline_thread *t = &p->threads[thread];
   if (t->trimmed || now - t->busy_ns < (uint64_t)IDLE_MS * NS_PER_MS) {
     return;
   }
   for (size_t i = 0; i < OA_SIGNAL_COUNT; i++) {
-    shard *s = &t->shards[i];
+    oa_shard *s = &t->shards[i];
     if (s->builder != NULL && oa_otlp_builder_rows(s->builder) > 0) {
       return;
     }
@@ -295,59 +268,42 @@ static void give_back(oa_pipeline *p, unsigned thread, uint64_t now) {
   t->trimmed = true;
 }
 
-static void on_tick(void *context, unsigned thread) {
-  oa_pipeline *p = context;
-  io_thread *t = &p->threads[thread];
+void oa_pipeline_tick(oa_pipeline *p, unsigned thread) {
+  oa_pipeline_thread *t = &p->threads[thread];
   const uint64_t now = oa_clock_monotonic_ns();
   for (int signal = 0; signal < OA_SIGNAL_COUNT; signal++) {
-    const shard *s = &t->shards[signal];
+    const oa_shard *s = &t->shards[signal];
     if (s->builder != NULL && oa_otlp_builder_rows(s->builder) > 0 &&
         now - s->since_ns >= p->options.write_interval_ns) {
       hand_over(p, thread, (oa_signal)signal);
     }
   }
+  oa_pipeline_tell_flushed(p, thread);
   update_pause(p, thread);
   give_back(p, thread, now);
 }
 
-static void on_wake(void *context, unsigned thread) {
-  oa_pipeline *p = context;
-  io_thread *t = &p->threads[thread];
+void oa_pipeline_wake(oa_pipeline *p, unsigned thread) {
+  oa_pipeline_thread *t = &p->threads[thread];
   const uint64_t asked = load(&p->flush);
   if (load(&t->flushed) != asked) {
     hand_over_all(p, thread);
     atomic_store(&t->flushed, asked);
   }
+  oa_pipeline_tell_flushed(p, thread);
   update_pause(p, thread);
 }
 
-const oa_server_handler oa_pipeline_handler = {
-    .thread_start = on_thread_start,
-    .thread_stop = on_thread_stop,
-    .route = oa_receive_route,
-    .request = on_request,
-    .refused = on_refused,
-    .tick = on_tick,
-    .wake = on_wake,
-};
-
 /* On the writer thread: paused threads may go on. */
 static void on_progress(void *context) {
-  oa_pipeline *p = context;
-  uv_mutex_lock(&p->server_lock);
-  for (unsigned i = 0; p->server != NULL && i < p->options.threads; i++) {
-    oa_server_wake(p->server, i);
-  }
-  uv_mutex_unlock(&p->server_lock);
+  oa_pipeline_wake_all(context);
 }
-
-/* --- make, look, end --- */
 
 oa_status oa_pipeline_new(oa_pipeline **out, const oa_pipeline_options *options,
                           oa_error *error) {
   oa_pipeline *p = oa_calloc(1, sizeof *p);
-  io_thread *threads =
-      oa_calloc_aligned(options->threads, sizeof *threads, _Alignof(io_thread));
+  oa_pipeline_thread *threads = oa_calloc_aligned(
+      options->threads, sizeof *threads, _Alignof(oa_pipeline_thread));
   if (p == NULL || threads == NULL) {
     oa_free(p);
     oa_free(threads);
@@ -407,44 +363,12 @@ void oa_pipeline_get_stats(oa_pipeline *p, oa_pipeline_stats *out) {
     out->rows_buffered[i] = writer.rows[i];
   }
   for (unsigned i = 0; i < p->options.threads; i++) {
-    const io_thread *t = &p->threads[i];
+    const oa_pipeline_thread *t = &p->threads[i];
     out->bytes_buffered += load(&t->bytes);
     for (size_t s = 0; s < OA_SIGNAL_COUNT; s++) {
       out->rows_buffered[s] += load(&t->rows[s]);
     }
   }
-}
-
-static bool has_server(oa_pipeline *p) {
-  uv_mutex_lock(&p->server_lock);
-  const bool has = p->server != NULL;
-  uv_mutex_unlock(&p->server_lock);
-  return has;
-}
-
-static bool all_flushed(oa_pipeline *p, uint64_t number) {
-  for (unsigned i = 0; i < p->options.threads; i++) {
-    if (atomic_load(&p->threads[i].flushed) < number) {
-      return false;
-    }
-  }
-  return true;
-}
-
-oa_status oa_pipeline_flush(oa_pipeline *p, uint32_t timeout_ms) {
-  const uint64_t end =
-      oa_clock_monotonic_ns() + (uint64_t)timeout_ms * NS_PER_MS;
-  const uint64_t number = atomic_fetch_add(&p->flush, 1) + 1;
-  on_progress(p);
-  while (has_server(p) && !all_flushed(p, number)) {
-    if (oa_clock_monotonic_ns() >= end) {
-      return OA_ERR_BUSY;
-    }
-    uv_sleep(POLL_MS);
-  }
-  const uint64_t now = oa_clock_monotonic_ns();
-  const uint64_t left = now < end ? (end - now) / NS_PER_MS : 0;
-  return oa_writer_drain(p->writer, (uint32_t)left);
 }
 
 oa_status oa_pipeline_stop(oa_pipeline *p, oa_error *error) {

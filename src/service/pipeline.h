@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pipeline.h - from a whole request to rows in a file.
+/* pipeline.h - from a decoded request to rows in a file.
  *
  *   request -> decode into the I/O thread's own shard -> [full or old] ->
  *   queue -> writer thread -> store
@@ -16,6 +16,7 @@
 
 #include "base/log.h"
 #include "net/server.h"
+#include "otlp/otlp.h"
 #include "service/counters.h"
 #include "store/store.h"
 
@@ -37,10 +38,40 @@ typedef struct oa_pipeline oa_pipeline;
 oa_status oa_pipeline_new(oa_pipeline **out, const oa_pipeline_options *options,
                           oa_error *error);
 
-/* For oa_server_options.handler, with the pipeline as context.  Methods are
- * numbered: 0..2 the Export of each oa_signal, 3 grpc.health.v1.Health/Check.
- */
-extern const oa_server_handler oa_pipeline_handler;
+/* Decodes INPUT into BUILDER, all or nothing: oa_otlp_decode() and its brothers
+ * of the other protocols, with their statuses. */
+typedef oa_status (*oa_pipeline_decode)(void *input, oa_otlp_builder *builder,
+                                        oa_otlp_result *result,
+                                        oa_error *error);
+
+typedef struct oa_intake {
+  unsigned thread; /* the I/O thread that asks */
+  oa_signal signal;
+  uint64_t deadline_ns; /* as oa_call */
+  size_t bytes;         /* of the message, for the counters */
+  oa_pipeline_decode decode;
+  void *input;
+} oa_intake;
+
+typedef struct oa_outcome {
+  oa_grpc_code code; /* OK: the rows are in the shard */
+  uint32_t retry_after_ms;
+  bool decoded; /* the decoder has run, whatever it said */
+  oa_otlp_result result;
+  char text[OA_ERROR_TEXT_SIZE + 64]; /* when not OK */
+} oa_outcome;
+
+/* Takes one request, or says why not: UNAVAILABLE with a delay when buffers are
+ * full or the disk fails (the decoder has not run then, unless memory ended
+ * inside it), DEADLINE_EXCEEDED, INVALID_ARGUMENT when the decoder says that
+ * the request is bad.  Counts all of it.  On the I/O thread. */
+void oa_pipeline_take(oa_pipeline *pipeline, const oa_intake *intake,
+                      oa_outcome *out);
+
+/* What the server's callbacks of these names must call. */
+void oa_pipeline_thread_stop(oa_pipeline *pipeline, unsigned thread);
+void oa_pipeline_tick(oa_pipeline *pipeline, unsigned thread);
+void oa_pipeline_wake(oa_pipeline *pipeline, unsigned thread);
 
 /* Once the server runs, and NULL before it is freed: whom to wake. */
 void oa_pipeline_set_server(oa_pipeline *pipeline, oa_server *server);

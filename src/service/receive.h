@@ -1,43 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* receive.h - OTLP over gRPC: paths, answers, and what a failure is called.
+/* receive.h - what the ports serve: OTLP over gRPC and HTTP, OTAP, Arrow
+ * Flight, gRPC health.
  *
- * The OTLP specification ("OTLP/gRPC response", "Failures") decides which
- * code a sender sees, and so whether it tries again.  Run on I/O threads.
+ * receive.c tells protocols apart, asks who the sender is before any byte of a
+ * body is looked at, and hands calls to the file of their protocol
+ * (receive_*.c), which decodes into the pipeline and answers in its own words.
  */
 #ifndef OA_SERVICE_RECEIVE_H
 #define OA_SERVICE_RECEIVE_H
 
-#include <stdbool.h>
-#include <stddef.h>
-
-#include "base/error.h"
 #include "net/server.h"
-#include "otlp/otlp.h"
-#include "service/counters.h"
+#include "service/auth.h"
+#include "service/pipeline.h"
 
-enum {
-  /* Methods are numbered as oa_signal; then come the others. */
-  OA_METHOD_HEALTH = OA_SIGNAL_COUNT,
-  /* When to come back: a full buffer empties within a batch's writing, a
-   * broken disk is looked at five times a second. */
-  OA_RETRY_FULL_MS = 500,
-  OA_RETRY_DISK_MS = 1000,
-};
+typedef struct oa_receiver_options {
+  oa_pipeline *pipeline;
+  oa_counters *counters;
+  const oa_log *log;
+  oa_auth *auth;                   /* NULL = everybody may send */
+  const char *const *cors_origins; /* as configured; "*" = any */
+  size_t cors_origin_count;
+  size_t max_message;
+  size_t stream_budget; /* bytes that the streams of one thread may keep */
+  unsigned threads;     /* I/O threads that the server will have */
+  const char *extension; /* of its files, without the dot */
+  const char *root;     /* the store's directory, for reading back */
+} oa_receiver_options;
 
-/* As oa_server_handler.route. */
-int oa_receive_route(void *context, const char *path, size_t len);
+typedef struct oa_receiver oa_receiver;
 
-/* Answers a decoded request: empty, or with partial_success. */
-void oa_receive_answer(oa_grpc_call *call, const oa_otlp_result *result);
+/* All pointers in OPTIONS are borrowed while the receiver lives. */
+oa_status oa_receiver_new(oa_receiver **out, const oa_receiver_options *options,
+                          oa_error *error);
+void oa_receiver_free(oa_receiver *receiver);
 
-/* Answers and counts a request that could not be decoded. */
-void oa_receive_fail(oa_grpc_call *call, oa_signal_counters *counters,
-                     oa_status status, const oa_error *error);
-
-/* Answers grpc.health.v1.Health/Check. */
-void oa_receive_health(oa_grpc_call *call, bool serving);
-
-/* Under which reason a refusal with CODE is counted. */
-oa_refusal oa_receive_refusal(oa_grpc_code code);
+/* For oa_server_options, with the receiver as context. */
+extern const oa_server_handler oa_receiver_handler;
 
 #endif

@@ -12,16 +12,18 @@
 #include "net/server.h"
 #include "otlp/schema.h"
 #include "service/admin.h"
-#include "service/config_value.h"
 #include "service/counters.h"
 #include "service/metrics_text.h"
 #include "service/pipeline.h"
+#include "service/receive.h"
+#include "service/secure.h"
+#include "service/start_line.h"
 #include "store/store.h"
 
 /* Directory below output_dir and first word of file names. */
 static const char prefix[] = "otlp";
 
-enum { MS = 1000000, MAX_THREADS = 256, LINE_SIZE = 900 };
+enum { MS = 1000000, MAX_THREADS = 256 };
 
 typedef enum phase {
   STARTING,
@@ -38,6 +40,11 @@ struct oa_service {
   oa_counters counters;
   oa_store *store;
   oa_pipeline *pipeline;
+  oa_auth *auth;       /* NULL = everybody may send */
+  oa_tls_context *tls; /* NULL = in the clear */
+  char **origins;      /* of pages that may send */
+  size_t origin_count;
+  oa_receiver *receiver;
   oa_server *server;
   size_t listener_count;
   oa_admin *admin;
@@ -73,6 +80,7 @@ static void take_snapshot(oa_service *service) {
   for (int i = 0; i < OA_SIGNAL_COUNT; i++) {
     oa_counters_sum(&service->counters, (oa_signal)i, &last->signals[i]);
   }
+  oa_counters_sum_refused(&service->counters, last->refused);
   oa_pipeline_get_stats(service->pipeline, &last->pipeline);
   oa_store_get_stats(service->store, &last->store);
   oa_server_get_stats(service->server, &last->server);
@@ -216,6 +224,58 @@ static oa_status start_pipeline(oa_service *service, oa_error *error) {
   return oa_pipeline_new(&service->pipeline, &options, error);
 }
 
+/* Copies the items of a list of the configuration. */
+static oa_status split(const char *list, char ***out, size_t *count) {
+  const char *at = list;
+  const char *item;
+  size_t len;
+  size_t items = 0;
+  while (oa_config_list_next(&at, &item, &len)) {
+    items++;
+  }
+  *out = oa_calloc(items + 1, sizeof **out);
+  if (*out == NULL) {
+    return OA_ERR_NOMEM;
+  }
+  at = list;
+  for (*count = 0; oa_config_list_next(&at, &item, &len); (*count)++) {
+    (*out)[*count] = oa_strndup(item, len);
+    if ((*out)[*count] == NULL) {
+      return OA_ERR_NOMEM;
+    }
+  }
+  return OA_OK;
+}
+
+/* Who may send, and how what they send is understood. */
+static oa_status start_receiver(oa_service *service, oa_error *error) {
+  /* Dictionaries of OTAP streams may take a quarter of the memory. */
+  enum { STREAM_SHARE = 4 };
+  const oa_config *config = &service->config;
+  const unsigned threads = thread_count(config);
+  const oa_status status = split(config->cors_allowed_origins,
+                                 &service->origins, &service->origin_count);
+  if (status != OA_OK) {
+    return oa_error_set(error, status, "%s", oa_status_text(status));
+  }
+  OA_TRY(oa_secure_load_tls(&service->tls, config, &service->log, error));
+  OA_TRY(oa_auth_new(&service->auth, config, error));
+  const oa_receiver_options options = {
+      .pipeline = service->pipeline,
+      .counters = &service->counters,
+      .log = &service->log,
+      .auth = service->auth,
+      .cors_origins = (const char *const *)service->origins,
+      .cors_origin_count = service->origin_count,
+      .max_message = config->max_request_size,
+      .stream_budget = config->memory_limit / STREAM_SHARE / threads,
+      .threads = threads,
+      .root = service->root,
+      .extension = service->config.file_extension,
+  };
+  return oa_receiver_new(&service->receiver, &options, error);
+}
+
 static oa_status start_server(oa_service *service, oa_error *error) {
   const oa_config *config = &service->config;
   const unsigned threads = thread_count(config);
@@ -224,8 +284,9 @@ static oa_status start_server(oa_service *service, oa_error *error) {
   oa_server_options_init(&options);
   options.threads = threads;
   options.max_message = config->max_request_size;
-  options.handler = &oa_pipeline_handler;
-  options.context = service->pipeline;
+  options.handler = &oa_receiver_handler;
+  options.context = service->receiver;
+  options.tls = service->tls;
   options.log = &service->log;
   /* Requests under way may take half of the memory, what is buffered the
    * rest. */
@@ -266,48 +327,6 @@ static oa_status start_admin(oa_service *service, oa_error *error) {
   return oa_admin_start(&service->admin, &options, error);
 }
 
-/* "127.0.0.1:4317", or with brackets when the address is of version 6. */
-static void put_address(char *line, size_t size, const char *before,
-                        const char *address, uint16_t port) {
-  const size_t used = strlen(line);
-  const bool six = strchr(address, ':') != NULL;
-  snprintf(line + used, size - used, "%s%s%s%s:%u", before, six ? "[" : "",
-           address, six ? "]" : "", (unsigned)port);
-}
-
-static void put_retention(char *line, size_t size, const char *name,
-                          uint64_t ns) {
-  const size_t used = strlen(line);
-  char text[OA_CONFIG_NUMBER_SIZE];
-  oa_duration_text(ns, text);
-  snprintf(line + used, size - used, ", %s %s", name,
-           ns == 0 ? "for ever" : text);
-}
-
-static void log_start(const oa_service *service) {
-  static const char *const compressions[] = {"uncompressed", "lz4", "zstd"};
-  static const char *const acks[] = {"memory", "write", "fsync"};
-  const oa_config *config = &service->config;
-  char ports[LINE_SIZE / 3] = "";
-  char admin[LINE_SIZE / 9] = "";
-  char kept[LINE_SIZE / 9] = "";
-
-  for (size_t i = 0; i < service->listener_count; i++) {
-    put_address(ports, sizeof ports, i == 0 ? "" : " and ",
-                config->bind_address, oa_server_port(service->server, i));
-  }
-  put_address(admin, sizeof admin, "http://", config->dashboard_address,
-              oa_admin_port(service->admin));
-  put_retention(kept, sizeof kept, "traces", config->trace_retention_ns);
-  put_retention(kept, sizeof kept, "metrics", config->metric_retention_ns);
-  put_retention(kept, sizeof kept, "logs", config->log_retention_ns);
-  oa_log_line(&service->log, OA_LOG_INFO,
-              "otlp-arrow %s ready: OTLP/gRPC on %s, health and metrics on %s, "
-              "files in %s (%s%s), ack=%s",
-              OA_VERSION, ports, admin, service->root,
-              compressions[config->compression], kept, acks[config->ack]);
-}
-
 oa_status oa_service_open(oa_service **out, const oa_config *config,
                           oa_error *error) {
   oa_service *service = oa_calloc(1, sizeof *service);
@@ -325,6 +344,9 @@ oa_status oa_service_open(oa_service **out, const oa_config *config,
     status = start_pipeline(service, error);
   }
   if (status == OA_OK) {
+    status = start_receiver(service, error);
+  }
+  if (status == OA_OK) {
     status = start_server(service, error);
   }
   if (status == OA_OK) {
@@ -335,7 +357,15 @@ oa_status oa_service_open(oa_service **out, const oa_config *config,
     return status;
   }
   enter(service, RUNNING);
-  log_start(service);
+  oa_secure_warn(&service->config, &service->log);
+  oa_start_line_log(
+      &(oa_start_line){.version = OA_VERSION,
+                       .config = &service->config,
+                       .server = service->server,
+                       .listener_count = service->listener_count,
+                       .admin_port = oa_admin_port(service->admin),
+                       .root = service->root},
+      &service->log);
   *out = service;
   return OA_OK;
 }
@@ -362,8 +392,6 @@ oa_status oa_service_drain(oa_service *service, uint32_t timeout_ms) {
   return oa_pipeline_flush(service->pipeline, timeout_ms);
 }
 
-/* --- stop, from the top down --- */
-
 /* Keeps the first failure. */
 static void note(oa_status *first, oa_status status, oa_error *error,
                  const oa_error *found) {
@@ -374,6 +402,58 @@ static void note(oa_status *first, oa_status status, oa_error *error,
     }
   }
 }
+
+static oa_status renew_tls(oa_service *service, oa_error *error) {
+  oa_tls_context *tls = NULL;
+  if (service->tls == NULL) {
+    return OA_OK;
+  }
+  OA_TRY(oa_secure_load_tls(&tls, &service->config, &service->log, error));
+  oa_server_set_tls(service->server, tls);
+  oa_tls_context_release(service->tls);
+  service->tls = tls;
+  oa_log_line(&service->log, OA_LOG_INFO,
+              "reloaded: new connections get the certificate in %s",
+              service->config.tls_cert_file);
+  return OA_OK;
+}
+
+static oa_status renew_keys(oa_service *service, oa_error *error) {
+  size_t count = 0;
+  OA_TRY(oa_auth_reload(service->auth, &count, error));
+  if (count > 0) {
+    oa_log_line(&service->log, OA_LOG_INFO,
+                "reloaded: %zu keys, with those in %s", count,
+                service->config.auth_keys_file);
+  }
+  return OA_OK;
+}
+
+oa_status oa_service_renew(oa_service *service, oa_error *error) {
+  oa_status first = OA_OK;
+  oa_error found = {0};
+  if (service->tls == NULL && service->config.auth_keys_file[0] == '\0') {
+    oa_log_line(&service->log, OA_LOG_INFO,
+                "nothing to reload: there are neither certificates nor a file "
+                "of keys; other settings need a restart");
+    return OA_OK;
+  }
+  oa_status status = renew_tls(service, &found);
+  if (status != OA_OK) {
+    oa_log_line(&service->log, OA_LOG_ERROR,
+                "%s; the certificate that was there before stays", found.text);
+  }
+  note(&first, status, error, &found);
+  status = renew_keys(service, &found);
+  if (status != OA_OK) {
+    oa_log_line(&service->log, OA_LOG_ERROR,
+                "%s; the keys that were there before stay", found.text);
+  }
+  note(&first, status, error, &found);
+  return first;
+}
+
+/* --- stop, from the top down --- */
 
 oa_status oa_service_close(oa_service *service, oa_error *error) {
   oa_status first = OA_OK;
@@ -395,6 +475,9 @@ oa_status oa_service_close(oa_service *service, oa_error *error) {
   if (service->server != NULL) {
     oa_server_free(service->server);
   }
+  oa_receiver_free(service->receiver);
+  oa_auth_free(service->auth);
+  oa_tls_context_release(service->tls);
   if (service->pipeline != NULL) {
     note(&first, oa_pipeline_stop(service->pipeline, &found), error, &found);
   }
@@ -403,6 +486,10 @@ oa_status oa_service_close(oa_service *service, oa_error *error) {
   if (service->has_lock) {
     uv_mutex_destroy(&service->lock);
   }
+  for (size_t i = 0; i < service->origin_count; i++) {
+    oa_free(service->origins[i]);
+  }
+  oa_free(service->origins);
   oa_counters_reset(&service->counters);
   oa_config_reset(&service->config);
   oa_free(service->root);

@@ -281,6 +281,14 @@ void oa_writer_problem(oa_writer *writer, char *why, size_t size) {
   uv_mutex_unlock(&writer->lock);
 }
 
+void oa_writer_count(oa_writer *writer, uint64_t *submitted,
+                     uint64_t *written) {
+  uv_mutex_lock(&writer->lock);
+  *submitted = writer->submitted;
+  *written = writer->written;
+  uv_mutex_unlock(&writer->lock);
+}
+
 oa_status oa_writer_drain(oa_writer *writer, uint32_t timeout_ms) {
   const uint64_t end =
       oa_clock_monotonic_ns() + (uint64_t)timeout_ms * NS_PER_MS;

@@ -67,6 +67,10 @@ void oa_writer_get_load(const oa_writer *writer, oa_writer_load *out);
 /* Why writing fails, or an empty text. */
 void oa_writer_problem(oa_writer *writer, char *why, size_t size);
 
+/* How many batches were submitted ever, and how many of those, in the same
+ * order, have been written or given up.  Any thread. */
+void oa_writer_count(oa_writer *writer, uint64_t *submitted, uint64_t *written);
+
 /* Waits until all that was submitted before is in the files.  OA_ERR_BUSY
  * after TIMEOUT_MS. */
 oa_status oa_writer_drain(oa_writer *writer, uint32_t timeout_ms);

@@ -1,287 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* net_trial.h - what the tests of the server have in common: a handler
- * that records, and an HTTP/2 client that can also misbehave.
+/* net_trial.h - an HTTP/2 client that can also misbehave, for the tests of the
+ * server.
  *
- * The client does one thing at a time on the test's own thread.  Everything
- * waits for at most PATIENCE milliseconds, so no test hangs.
+ * It does one thing at a time on the test's own thread.
  */
 #ifndef OA_TEST_NET_TRIAL_H
 #define OA_TEST_NET_TRIAL_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <arpa/inet.h>
-#include <errno.h>
-#include <nghttp2/nghttp2.h>
-#include <poll.h>
-#include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
-#include <uv.h>
-
-#include "base/clock.h"
-#include "base/mem.h"
-#include "net/server.h"
-
-enum {
-  PATIENCE = 20000,
-  MAX_CALLS = 512,
-  MAX_ANSWERS = 1200,
-  METHOD_TRACES = 7,
-};
-
-static const char PATH[] = "/test.Service/Export";
-
-/* What wake() does next on the I/O thread. */
-typedef enum command { NOTHING, REPLY_KEPT, DONE_KEPT, PAUSE, RESUME } command;
-
-typedef struct fixture {
-  oa_server *server;
-  oa_server_options options;
-  oa_server_handler handler;
-  uv_mutex_t lock; /* over all that follows */
-  bool keep;       /* calls wait for REPLY_KEPT */
-  oa_grpc_reply_data reply;
-  oa_grpc_call *kept[MAX_CALLS];
-  size_t kept_count;
-  size_t requests;
-  size_t refusals;
-  oa_grpc_code refused_code;
-  int refused_method;
-  uint8_t *message; /* the last one */
-  size_t message_len;
-  size_t order[MAX_CALLS]; /* lengths of messages in order of arrival */
-  uint64_t most_held;
-  size_t starts;
-  size_t stops;
-  size_t ticks;
-  command todo;
-  size_t done; /* commands carried out */
-} fixture;
-
-static oa_status on_start(void *context, unsigned thread, oa_error *error) {
-  fixture *f = context;
-  (void)thread;
-  (void)error;
-  uv_mutex_lock(&f->lock);
-  f->starts++;
-  uv_mutex_unlock(&f->lock);
-  return OA_OK;
-}
-
-static void reply_kept(fixture *f) {
-  for (size_t i = 0; i < f->kept_count; i++) {
-    oa_grpc_reply(f->kept[i], &f->reply);
-  }
-  f->kept_count = 0;
-}
-
-static void on_stop(void *context, unsigned thread) {
-  fixture *f = context;
-  (void)thread;
-  uv_mutex_lock(&f->lock);
-  f->stops++;
-  reply_kept(f);
-  uv_mutex_unlock(&f->lock);
-}
-
-static int on_route(void *context, const char *path, size_t len) {
-  (void)context;
-  return len == sizeof PATH - 1 && memcmp(path, PATH, len) == 0 ? METHOD_TRACES
-                                                                : -1;
-}
-
-static void note_held(fixture *f) {
-  if (f->server != NULL) {
-    oa_server_stats stats;
-    oa_server_get_stats(f->server, &stats);
-    if (stats.body_bytes_now > f->most_held) {
-      f->most_held = stats.body_bytes_now;
-    }
-  }
-}
-
-static void on_request(void *context, oa_grpc_call *call) {
-  fixture *f = context;
-  uv_mutex_lock(&f->lock);
-  /* Not by oa_malloc(), which some tests make fail. */
-  free(f->message);
-  f->message = malloc(call->message_len + 1);
-  if (f->message != NULL && call->message_len > 0) {
-    memcpy(f->message, call->message, call->message_len);
-  }
-  f->message_len = call->message_len;
-  if (f->requests < MAX_CALLS) {
-    f->order[f->requests] = call->message_len;
-  }
-  f->requests++;
-  note_held(f);
-  if (f->keep && f->kept_count < MAX_CALLS) {
-    f->kept[f->kept_count++] = call;
-  } else {
-    oa_grpc_reply(call, &f->reply);
-  }
-  uv_mutex_unlock(&f->lock);
-}
-
-static void on_refused(void *context, unsigned thread, int method,
-                       oa_grpc_code code, const char *reason) {
-  fixture *f = context;
-  (void)thread;
-  assert_non_null(reason);
-  uv_mutex_lock(&f->lock);
-  f->refusals++;
-  f->refused_code = code;
-  f->refused_method = method;
-  uv_mutex_unlock(&f->lock);
-}
-
-static void on_tick(void *context, unsigned thread) {
-  fixture *f = context;
-  (void)thread;
-  uv_mutex_lock(&f->lock);
-  f->ticks++;
-  note_held(f);
-  uv_mutex_unlock(&f->lock);
-}
-
-static void on_wake(void *context, unsigned thread) {
-  fixture *f = context;
-  uv_mutex_lock(&f->lock);
-  const command todo = f->todo;
-  f->todo = NOTHING;
-  switch (todo) {
-    case REPLY_KEPT:
-      reply_kept(f);
-      break;
-    case DONE_KEPT:
-      for (size_t i = 0; i < f->kept_count; i++) {
-        oa_grpc_message_done(f->kept[i]);
-      }
-      break;
-    case PAUSE:
-    case RESUME:
-      oa_server_pause(f->server, thread, todo == PAUSE);
-      break;
-    case NOTHING:
-      break;
-  }
-  f->done++;
-  uv_mutex_unlock(&f->lock);
-}
-
-/* Sensible options for one thread on a free port. */
-static inline void fixture_init(fixture *f) {
-  memset(f, 0, sizeof *f);
-  uv_mutex_init(&f->lock);
-  oa_server_options_init(&f->options);
-  f->handler = (oa_server_handler){.thread_start = on_start,
-                                   .thread_stop = on_stop,
-                                   .route = on_route,
-                                   .request = on_request,
-                                   .refused = on_refused,
-                                   .tick = on_tick,
-                                   .wake = on_wake};
-  f->reply.code = OA_GRPC_OK;
-  f->options.threads = 1;
-  f->options.tick_ms = 20;
-  f->options.listeners[0].address = "127.0.0.1";
-  f->options.listener_count = 1;
-  f->options.handler = &f->handler;
-  f->options.context = f;
-}
-
-static inline void fixture_start(fixture *f) {
-  oa_error error = {0};
-  oa_server *server = NULL;
-  if (oa_server_start(&server, &f->options, &error) != OA_OK) {
-    fail_msg("%s", error.text);
-  }
-  uv_mutex_lock(&f->lock);
-  f->server = server;
-  uv_mutex_unlock(&f->lock);
-}
-
-static inline void fixture_end(fixture *f) {
-  if (f->server != NULL) {
-    oa_server_stop(f->server, 1000);
-    assert_int_equal(f->starts, f->stops);
-    oa_server_stats stats;
-    oa_server_get_stats(f->server, &stats);
-    assert_int_equal(stats.connections_now, 0);
-    assert_int_equal(stats.body_bytes_now, 0);
-    oa_server_free(f->server);
-  }
-  free(f->message);
-  uv_mutex_destroy(&f->lock);
-}
-
-static inline uint64_t now_ms(void) {
-  return oa_clock_monotonic_ns() / 1000000;
-}
-
-static inline void pause_ms(int ms) {
-  poll(NULL, 0, ms);
-}
-
-/* Waits until *COUNTER, which F's lock guards, is at least WANTED. */
-static inline void await_count(fixture *f, const size_t *counter,
-                               size_t wanted) {
-  const uint64_t end = now_ms() + PATIENCE;
-  for (;;) {
-    uv_mutex_lock(&f->lock);
-    const size_t now = *counter;
-    uv_mutex_unlock(&f->lock);
-    if (now >= wanted) {
-      return;
-    }
-    if (now_ms() > end) {
-      fail_msg("waited in vain: %zu instead of %zu", now, wanted);
-    }
-    pause_ms(1);
-  }
-}
-
-static inline size_t read_count(fixture *f, const size_t *counter) {
-  uv_mutex_lock(&f->lock);
-  const size_t now = *counter;
-  uv_mutex_unlock(&f->lock);
-  return now;
-}
-
-static inline void carry_out(fixture *f, command todo) {
-  uv_mutex_lock(&f->lock);
-  f->todo = todo;
-  const size_t done = f->done;
-  uv_mutex_unlock(&f->lock);
-  oa_server_wake(f->server, 0);
-  await_count(f, &f->done, done + 1);
-}
-
-static inline uint64_t held_now(const fixture *f) {
-  oa_server_stats stats;
-  oa_server_get_stats(f->server, &stats);
-  return stats.body_bytes_now;
-}
-
-static inline void await_held(const fixture *f, uint64_t wanted) {
-  const uint64_t end = now_ms() + PATIENCE;
-  while (held_now(f) != wanted) {
-    if (now_ms() > end) {
-      fail_msg("%lu bytes held instead of %lu", (unsigned long)held_now(f),
-               (unsigned long)wanted);
-    }
-    pause_ms(1);
-  }
-}
+#include "net_fixture.h"
 
 /* The client. */
 
@@ -291,9 +17,10 @@ typedef struct answer {
   char message[512];
   char details[512];
   char type[64];
-  char accepts[64];
-  uint8_t body[256];
+  char accepts[192];
+  uint8_t body[256]; /* its beginning */
   size_t body_len;
+  size_t body_total;
   bool closed;
   uint32_t error; /* of the stream's end */
 } answer;
@@ -382,7 +109,7 @@ static int client_header(nghttp2_session *session, const nghttp2_frame *frame,
                          void *user) {
   answer *a = answer_of(user, frame->hd.stream_id);
   char key[64];
-  char number[16];
+  char number[24];
   (void)session;
   (void)flags;
   copy_text(key, sizeof key, name, name_len);
@@ -412,6 +139,7 @@ static int client_data(nghttp2_session *session, uint8_t flags, int32_t stream,
   const size_t part = len < room ? len : room;
   memcpy(a->body + a->body_len, data, part);
   a->body_len += part;
+  a->body_total += len;
   return 0;
 }
 

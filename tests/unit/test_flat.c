@@ -177,6 +177,24 @@ static void damaged_tables_are_refused(void **state) {
   assert_true(oa_flat_root(good, sizeof good, &table));
 }
 
+static void a_vtable_that_lies_about_the_length_is_read(void **state) {
+  (void)state;
+  /* Root offset; vtable {8 bytes, table of 8, fields at 8 and 4}; the table,
+   * which takes 16: a vtable made for another one, as Go's writer shares it. */
+  const uint8_t bytes[] = {12, 0, 0, 0, 8, 0, 8, 0, 8, 0, 4, 0, 8, 0,
+                           0,  0, 7, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0};
+  oa_flat_table table;
+  int64_t value = 0;
+  assert_true(oa_flat_root(bytes, sizeof bytes, &table));
+  assert_true(oa_flat_get(&table, 0, 8, 0, &value));
+  assert_int_equal(value, 9);
+  assert_true(oa_flat_get(&table, 1, 4, 0, &value));
+  assert_int_equal(value, 7);
+  /* What leaves the buffer is damage all the same. */
+  assert_true(oa_flat_root(bytes, sizeof bytes - 1, &table));
+  assert_false(oa_flat_get(&table, 0, 8, 0, &value));
+}
+
 static void no_memory_is_a_status(void **state) {
   (void)state;
   oa_status status = OA_ERR_NOMEM;
@@ -197,6 +215,7 @@ int main(void) {
       cmocka_unit_test(wide_values_stand_on_their_own_size),
       cmocka_unit_test(no_bytes_lead_outside),
       cmocka_unit_test(damaged_tables_are_refused),
+      cmocka_unit_test(a_vtable_that_lies_about_the_length_is_read),
       cmocka_unit_test(no_memory_is_a_status),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -163,12 +163,12 @@ static void threads_and_listeners_all_serve(void **state) {
 }
 
 /* Which threads have served a call. */
-static void note_thread(void *context, oa_grpc_call *call) {
+static void note_thread(void *context, oa_call *call) {
   fixture *f = context;
   uv_mutex_lock(&f->lock);
   f->order[call->thread]++;
   f->requests++;
-  oa_grpc_reply(call, &f->reply);
+  oa_call_reply(call, &f->reply);
   uv_mutex_unlock(&f->lock);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From a request on a socket to rows in a file. */
 #include "pipeline_trial.h"
-#include "service/pipeline.h"
+#include "service/receive.h"
 
 enum { FOREVER = 3600 };
 
@@ -16,6 +16,7 @@ typedef struct plant {
   oa_counters counters;
   oa_pipeline_options options;
   oa_pipeline *pipeline;
+  oa_receiver *receiver;
   fixture fixture;
   client *client;
 } plant;
@@ -40,9 +41,18 @@ static plant *new_plant(void) {
 
 static void start(plant *p) {
   assert_int_equal(oa_pipeline_new(&p->pipeline, &p->options, NULL), OA_OK);
+  const oa_receiver_options options = {
+      .pipeline = p->pipeline,
+      .counters = &p->counters,
+      .threads = p->options.threads,
+      .max_message = 1 << 24,
+      .stream_budget = 1 << 24,
+      .root = p->yard.dir,
+  };
+  assert_int_equal(oa_receiver_new(&p->receiver, &options, NULL), OA_OK);
   fixture_init(&p->fixture);
-  p->fixture.handler = oa_pipeline_handler;
-  p->fixture.options.context = p->pipeline;
+  p->fixture.handler = oa_receiver_handler;
+  p->fixture.options.context = p->receiver;
   fixture_start(&p->fixture);
   oa_pipeline_set_server(p->pipeline, p->fixture.server);
   p->client = client_open(&p->fixture);
@@ -53,6 +63,7 @@ static oa_status stop(plant *p, oa_error *error) {
   oa_server_stop(p->fixture.server, 1000);
   oa_pipeline_set_server(p->pipeline, NULL);
   oa_server_free(p->fixture.server);
+  oa_receiver_free(p->receiver);
   uv_mutex_destroy(&p->fixture.lock);
   return oa_pipeline_stop(p->pipeline, error);
 }

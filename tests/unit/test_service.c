@@ -206,6 +206,123 @@ static void a_taken_port_leaves_nothing_behind(void **state) {
   oa_config_free(config);
 }
 
+/* --- who may send --- */
+
+/* The status of an empty export over HTTP with FIELD, a line of its head. */
+static int export_with(uint16_t port, const char *field) {
+  static char answer[ANSWER_SIZE];
+  char request[512];
+  size_t len = 0;
+  const int size =
+      snprintf(request, sizeof request,
+               "POST /v1/logs HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+               "Content-Type: application/json\r\n%s"
+               "Content-Length: 2\r\n\r\n{}",
+               field);
+  const int fd = dial(port);
+  assert_true(fd >= 0);
+  assert_int_equal(send(fd, request, (size_t)size, MSG_NOSIGNAL), size);
+  for (;;) {
+    const ssize_t n = recv(fd, answer + len, ANSWER_SIZE - 1 - len, 0);
+    if (n <= 0) {
+      break;
+    }
+    len += (size_t)n;
+  }
+  answer[len] = '\0';
+  close(fd);
+  assert_int_equal(strncmp(answer, "HTTP/1.1 ", 9), 0);
+  return (int)strtol(answer + 9, NULL, 10);
+}
+
+static void write_file(const char *path, const char *text) {
+  FILE *file = fopen(path, "w");
+  assert_non_null(file);
+  assert_true(fputs(text, file) >= 0);
+  assert_int_equal(fclose(file), 0);
+}
+
+static void keys_come_and_go_while_it_runs(void **state) {
+  char path[128];
+  oa_error error = {0};
+  oa_config *config = make_config(*state);
+  snprintf(path, sizeof path, "%s/keys", (char *)*state);
+  set(config, "protocols.authentication.auth_type", "bearer_token");
+  set(config, "protocols.authentication.keys_file", path);
+  assert_int_equal(oa_config_check(config, &error), OA_ERR_CONFIG);
+  assert_non_null(strstr(error.text, path));
+  write_file(path, "a: first\n");
+  assert_int_equal(oa_config_check(config, NULL), OA_OK);
+  oa_service *service = start(config);
+  const uint16_t port = oa_service_port(service, OA_LISTENER_ARROW_FLIGHT);
+  assert_int_equal(export_with(port, ""), 401);
+  assert_int_equal(export_with(port, "Authorization: Bearer first\r\n"), 200);
+  write_file(path, "a: second\n");
+  assert_int_equal(oa_service_reload(service, &error), OA_OK);
+  assert_int_equal(export_with(port, "Authorization: Bearer first\r\n"), 401);
+  assert_int_equal(export_with(port, "Authorization: Bearer second\r\n"), 200);
+  write_file(path, "second\n");
+  assert_int_equal(oa_service_reload(service, &error), OA_ERR_CONFIG);
+  assert_int_equal(error.code, OA_ERR_CONFIG);
+  assert_non_null(strstr(error.text, ":1: is not a key"));
+  assert_int_equal(export_with(port, "Authorization: Bearer second\r\n"), 200);
+  assert_int_equal(oa_service_reload(NULL, &error), OA_ERR_CONFIG);
+  stop(service);
+  oa_config_free(config);
+}
+
+static int has_pass(void *context, const oa_sender *sender, const char **name) {
+  size_t len = 0;
+  const char *value = sender->field(sender->request, "x-pass", &len);
+  *name = "pass";
+  return value != NULL && len == strlen(context) &&
+         memcmp(value, context, len) == 0;
+}
+
+static void a_program_decides_who_may_send(void **state) {
+  static char pass[] = "let me in";
+  const oa_authenticator mine = {.context = pass, .check = has_pass};
+  const oa_authenticator broken = {.context = pass};
+  oa_error error = {0};
+  oa_config *config = make_config(*state);
+  assert_int_equal(oa_config_set_authenticator(NULL, &mine, NULL),
+                   OA_ERR_CONFIG);
+  assert_int_equal(oa_config_set_authenticator(config, &broken, NULL),
+                   OA_ERR_CONFIG);
+  assert_int_equal(oa_config_set_authenticator(config, &mine, NULL), OA_OK);
+  oa_service *service = start(config);
+  uint16_t port = oa_service_port(service, OA_LISTENER_PROTOBUF);
+  assert_int_equal(export_with(port, ""), 401);
+  assert_int_equal(export_with(port, "X-Pass: let me\r\n"), 401);
+  assert_int_equal(export_with(port, "X-Pass: let me in\r\n"), 200);
+  assert_int_equal(oa_service_reload(service, &error), OA_OK);
+  stop(service);
+  assert_int_equal(oa_config_set_authenticator(config, NULL, NULL), OA_OK);
+  service = start(config);
+  port = oa_service_port(service, OA_LISTENER_PROTOBUF);
+  assert_int_equal(export_with(port, ""), 200);
+  stop(service);
+  oa_config_free(config);
+}
+
+static void a_certificate_that_is_none_starts_nothing(void **state) {
+  char path[128];
+  oa_config *config = make_config(*state);
+  oa_service *service = NULL;
+  oa_error error = {0};
+  snprintf(path, sizeof path, "%s/none.pem", (char *)*state);
+  set(config, "protocols.tls.cert_file", path);
+  set(config, "protocols.tls.key_file", path);
+  for (int there = 0; there < 2; there++) {
+    assert_int_equal(oa_config_check(config, &error), OA_ERR_CONFIG);
+    assert_int_equal(oa_service_start(&service, config, &error), OA_ERR_CONFIG);
+    assert_non_null(strstr(error.text, path));
+    assert_null(service);
+    write_file(path, "nothing\n");
+  }
+  oa_config_free(config);
+}
+
 static void a_bad_configuration_starts_nothing(void **state) {
   oa_config *config = make_config(*state);
   oa_service *service = NULL;
@@ -220,6 +337,9 @@ static void a_bad_configuration_starts_nothing(void **state) {
 static void any_allocation_may_fail(void **state) {
   oa_config *config = make_config(*state);
   set(config, "net.io_threads", "1");
+  set(config, "protocols.authentication.auth_type", "api_key");
+  set(config, "protocols.authentication.credentials.key", "k");
+  set(config, "protocols.cors_allowed_origins", "https://a,https://b");
   int64_t n = 0;
   for (;; n++) {
     oa_service *service = NULL;
@@ -245,6 +365,9 @@ int main(void) {
       WITH(two_services_live_in_one_process),
       WITH(a_directory_has_one_owner),
       WITH(a_taken_port_leaves_nothing_behind),
+      WITH(keys_come_and_go_while_it_runs),
+      WITH(a_program_decides_who_may_send),
+      WITH(a_certificate_that_is_none_starts_nothing),
       WITH(a_bad_configuration_starts_nothing),
       WITH(any_allocation_may_fail),
   };

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Bytes between a connection and its socket, in the clear or under TLS. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "net/connection.h"
+#include "net/http1_session.h"
+
+static uv_stream_t *stream_of(oa_connection *connection) {
+  return (uv_stream_t *)&connection->tcp;
+}
+
+/* --- out --- */
+
+static bool send_raw(oa_connection *connection, const uint8_t *data,
+                     size_t len) {
+  if (!connection->blocked) {
+    /* uv_buf_t has no const form; libuv only reads from it. */
+    uv_buf_t buf = uv_buf_init((char *)(uintptr_t)data, (unsigned)len);
+    const int sent = uv_try_write(stream_of(connection), &buf, 1);
+    if (sent == (int)len) {
+      return true;
+    }
+    if (sent < 0 && sent != UV_EAGAIN) {
+      oa_connection_close(connection);
+      return false;
+    }
+    data += sent > 0 ? sent : 0;
+    len -= sent > 0 ? (size_t)sent : 0;
+  }
+  if (oa_buf_put(&connection->unsent, data, len) != OA_OK) {
+    oa_connection_close(connection);
+    return false;
+  }
+  connection->blocked = true;
+  return true;
+}
+
+/* Sends what TLS has gathered. */
+static bool send_cipher(oa_connection *connection) {
+  oa_buf *cipher = &connection->thread->cipher;
+  const size_t len = cipher->len;
+  cipher->len = 0;
+  return len == 0 || send_raw(connection, cipher->data, len);
+}
+
+bool oa_transport_send(oa_connection *connection, const uint8_t *data,
+                       size_t len) {
+  if (connection->tls == NULL) {
+    return send_raw(connection, data, len);
+  }
+  oa_buf *cipher = &connection->thread->cipher;
+  if (oa_tls_send(connection->tls, data, len, cipher, NULL) != OA_OK) {
+    cipher->len = 0;
+    oa_connection_close(connection);
+    return false;
+  }
+  return send_cipher(connection);
+}
+
+static void on_written(uv_write_t *request, int status) {
+  oa_connection *connection = request->data;
+  if (connection->state == OA_CONNECTION_CLOSED) {
+    return;
+  }
+  connection->blocked = false;
+  oa_link_remove(&connection->in_blocked);
+  oa_buf_free(&connection->unsent);
+  if (status != 0) {
+    oa_connection_close(connection);
+  } else {
+    oa_transport_adjust(connection);
+    oa_connection_touch(connection);
+  }
+  oa_thread_settle(connection->thread);
+}
+
+void oa_transport_await(oa_connection *connection) {
+  uv_buf_t buf = uv_buf_init((char *)connection->unsent.data,
+                             (unsigned)connection->unsent.len);
+  connection->blocked_at = uv_now(&connection->thread->loop);
+  oa_list_push(&connection->thread->blocked, &connection->in_blocked);
+  oa_transport_adjust(connection);
+  if (uv_write(&connection->write, stream_of(connection), &buf, 1,
+               on_written) != 0) {
+    oa_connection_close(connection);
+  }
+}
+
+static void on_shutdown(uv_shutdown_t *request, int status) {
+  (void)request;
+  (void)status;
+}
+
+void oa_transport_shutdown(oa_connection *connection) {
+  if (connection->tls != NULL) {
+    oa_tls_close(connection->tls, &connection->thread->cipher);
+    if (!send_cipher(connection)) {
+      return;
+    }
+    if (connection->blocked && !oa_link_linked(&connection->in_blocked)) {
+      oa_transport_await(connection);
+    }
+  }
+  if (connection->state != OA_CONNECTION_CLOSED &&
+      uv_shutdown(&connection->shutdown, stream_of(connection), on_shutdown) !=
+          0) {
+    oa_connection_close(connection);
+  }
+}
+
+/* --- in --- */
+
+/* A client that speaks HTTP in the clear to a port with TLS: it reads no alert
+ * but may show a sentence. */
+static void answer_cleartext(oa_connection *connection) {
+  static const char text[] =
+      "This port takes TLS only; set the client to https, or to use TLS.\n";
+  char answer[256];
+  const int len = snprintf(answer, sizeof answer,
+                           "HTTP/1.1 400 Bad Request\r\n"
+                           "Content-Type: text/plain; charset=utf-8\r\n"
+                           "Content-Length: %zu\r\nConnection: close\r\n\r\n%s",
+                           sizeof text - 1, text);
+  oa_tls_free(connection->tls);
+  connection->tls = NULL;
+  connection->thread->cipher.len = 0;
+  if (send_raw(connection, (const uint8_t *)answer, (size_t)len)) {
+    if (connection->blocked) {
+      oa_transport_await(connection);
+    }
+    oa_connection_linger(connection);
+  }
+}
+
+/* The session is over: by the peer's word, or by a failure. */
+static void end_tls(oa_connection *connection, oa_status status,
+                    const oa_error *error) {
+  if (status == OA_END) {
+    oa_connection_linger(connection);
+  } else if (oa_tls_cleartext(connection->tls)) {
+    answer_cleartext(connection);
+  } else {
+    oa_log_line(connection->thread->options->log, OA_LOG_DEBUG,
+                "closing a connection: TLS: %s", error->text);
+    oa_connection_linger(connection);
+  }
+}
+
+static void receive_tls(oa_connection *connection, const uint8_t *data,
+                        size_t len) {
+  oa_thread *thread = connection->thread;
+  oa_error error = {0};
+  if (thread->plain_buffer == NULL) {
+    thread->plain_buffer = oa_malloc(OA_THREAD_PLAIN_SIZE);
+    if (thread->plain_buffer == NULL) {
+      oa_connection_close(connection);
+      return;
+    }
+  }
+  oa_tls_flow flow = {.data = data,
+                      .len = len,
+                      .plain = thread->plain_buffer,
+                      .room = OA_THREAD_PLAIN_SIZE,
+                      .out = &thread->cipher};
+  oa_status status;
+  while ((status = oa_tls_receive(connection->tls, &flow, &error)) == OA_OK &&
+         flow.got > 0) {
+    if (!send_cipher(connection)) {
+      return;
+    }
+    oa_connection_receive(connection, flow.plain, flow.got);
+    if (connection->tls == NULL || connection->state == OA_CONNECTION_CLOSED) {
+      return;
+    }
+  }
+  if (!send_cipher(connection)) {
+    return;
+  }
+  if (connection->blocked && !oa_link_linked(&connection->in_blocked)) {
+    oa_transport_await(connection);
+  }
+  if (status != OA_OK && connection->state != OA_CONNECTION_CLOSED) {
+    end_tls(connection, status, &error);
+  }
+}
+
+/* The first bytes: connections get their TLS session only now. */
+static bool begin_tls(oa_connection *connection) {
+  oa_tls_context *context = oa_server_take_tls(connection->thread->server);
+  if (context == NULL) {
+    return true;
+  }
+  const oa_status status = oa_tls_new(&connection->tls, context);
+  oa_tls_context_release(context);
+  return status == OA_OK;
+}
+
+static void lend_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *out) {
+  oa_connection *connection = handle->data;
+  oa_thread *thread = connection->thread;
+  (void)suggested;
+  if (thread->read_buffer == NULL) {
+    thread->read_buffer = oa_malloc(OA_THREAD_READ_SIZE);
+  }
+  out->base = (char *)thread->read_buffer;
+  out->len = thread->read_buffer == NULL ? 0 : OA_THREAD_READ_SIZE;
+}
+
+static void receive(oa_connection *connection, const uint8_t *data,
+                    size_t len) {
+  if (!connection->begun) {
+    connection->begun = true;
+    if (!begin_tls(connection)) {
+      oa_connection_close(connection);
+      return;
+    }
+  }
+  if (connection->tls != NULL && connection->state != OA_CONNECTION_LINGER) {
+    receive_tls(connection, data, len);
+  } else {
+    oa_connection_receive(connection, data, len);
+  }
+}
+
+static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf) {
+  oa_connection *connection = stream->data;
+  oa_thread *thread = connection->thread;
+  if (count < 0) {
+    oa_connection_close(connection);
+  } else if (count > 0) {
+    thread->busy_at = uv_now(&thread->loop);
+    receive(connection, (const uint8_t *)buf->base, (size_t)count);
+    oa_transport_adjust(connection);
+  }
+  oa_thread_settle(thread);
+}
+
+void oa_transport_adjust(oa_connection *connection) {
+  if (connection->state == OA_CONNECTION_CLOSED) {
+    return;
+  }
+  const bool waits =
+      connection->state == OA_CONNECTION_HTTP1 && oa_http1_waits(connection);
+  const bool read = !connection->blocked && !waits;
+  if (read && !connection->reading) {
+    connection->reading =
+        uv_read_start(stream_of(connection), lend_buffer, on_read) == 0;
+    if (!connection->reading) {
+      oa_connection_close(connection);
+    }
+  } else if (!read && connection->reading) {
+    connection->reading = false;
+    uv_read_stop(stream_of(connection));
+  }
+}
+
+oa_status oa_transport_open(oa_connection *connection) {
+  connection->write.data = connection;
+  /* Without it answers wait for the peer's delayed acknowledgment. */
+  uv_tcp_nodelay(&connection->tcp, 1);
+  connection->reading =
+      uv_read_start(stream_of(connection), lend_buffer, on_read) == 0;
+  return connection->reading ? OA_OK : OA_ERR_IO;
+}
+
+void oa_transport_close(oa_connection *connection) {
+  oa_tls_free(connection->tls);
+  connection->tls = NULL;
+}
