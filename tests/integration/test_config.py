@@ -64,8 +64,7 @@ def test_a_mistake_in_the_file_is_named_with_its_line(tmp_path, text, line, word
 
 @pytest.mark.parametrize("key, value, feature", [
     ("forwarding.enabled", "true", "forwarding"),
-    ("protocols.tls.cert_file", "/etc/cert.pem", "TLS"),
-    ("protocols.authentication.auth_type", "api_key", "authentication"),
+    ("forwarding.authentication.auth_type", "api_key", "forwarding"),
     ("storage.attributes_json", "true", "JSON"),
     ("ack", "fsync", "fsync"),
     ("dashboard.static_dir", "/srv", "dashboard"),

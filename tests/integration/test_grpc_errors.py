@@ -249,17 +249,29 @@ def test_full_buffers_are_retryable_and_lose_nothing(start):
     assert len(names(service)) == taken + 100
 
 
-def test_http1_on_the_grpc_port_gets_a_sentence(start):
+def test_http1_to_no_path_of_ours_gets_a_sentence(start):
     service = start()
     for port in service.ports:
         with socket.create_connection(("127.0.0.1", port), timeout=10) as plain:
-            plain.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            plain.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
             plain.settimeout(10)
             answer = b""
             while chunk := plain.recv(4096):
                 answer += chunk
-        assert answer.startswith(b"HTTP/1.1 4") or answer.startswith(b"HTTP/1.1 505"), answer
-        assert len(answer.split(b"\r\n\r\n", 1)[1]) > 10 and b"gRPC" in answer, answer
+        assert answer.startswith(b"HTTP/1.1 404 "), answer
+        assert b"/v1/traces" in answer and b"gRPC" in answer, answer
+
+
+def test_grpc_over_http1_gets_a_sentence(start):
+    service = start()
+    with socket.create_connection(("127.0.0.1", service.port), timeout=10) as plain:
+        plain.sendall(b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Type: application/grpc\r\n"
+                      b"Connection: close\r\nContent-Length: 0\r\n\r\n")
+        plain.settimeout(10)
+        answer = b""
+        while chunk := plain.recv(4096):
+            answer += chunk
+    assert answer.startswith(b"HTTP/1.1 505 ") and b"HTTP/2" in answer, answer
 
 
 def test_one_connection_misbehaves_the_other_does_not_notice(start):
