@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The load: bench/load.c, which sends a pack's requests in turn, and h2load,
+"""The load: bench/load*.c, which sends a pack's requests in turn, and h2load,
 which sends one file again and again."""
 import json
 import pathlib
@@ -20,15 +20,15 @@ LOAD_SECONDS = 600
 
 
 def build_load(folder):
-    """Compiles bench/load.c into FOLDER when it is older than its source."""
+    """Compiles bench/load*.c into FOLDER when the program is older."""
     program = pathlib.Path(folder) / "load"
-    source = BENCH / "load.c"
-    if (not program.exists()
-            or program.stat().st_mtime < source.stat().st_mtime):
+    sources = sorted(BENCH.glob("load*.c"))
+    newest = max(path.stat().st_mtime for path in [*sources, BENCH / "load.h"])
+    if not program.exists() or program.stat().st_mtime < newest:
         program.parent.mkdir(parents=True, exist_ok=True)
         subprocess.run(["cc", "-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall",
-                        "-Wextra", "-o", program, source, "-lnghttp2"],
-                       check=True)
+                        "-Wextra", "-o", program, *sources, "-lnghttp2",
+                        "-lssl", "-lcrypto"], check=True)
     return program
 
 
@@ -41,18 +41,20 @@ def expected_of(pack, sent):
 
 
 def run_load(program, server, port, pack, connections, streams, requests,
-             rate=0.0, pause_us=0, any_status=False):
-    """Sends REQUESTS requests of PACK with bench/load.c."""
+             rate=0.0, pause_us=0, any_status=False, path=None, more=()):
+    """Sends REQUESTS requests of PACK with bench/load.c, as gRPC calls unless
+    PATH and the options MORE say otherwise."""
     command = on_core(LOAD_CORE, [
-        program, "-p", port, "-u", PATHS[pack["signal"]],
+        program, "-p", port, "-u", path or PATHS[pack["signal"]],
         "-f", f"{pack['folder']}/{pack['pack']}", "-c", connections,
         "-m", streams, "-n", requests, "-r", rate, "-w", pause_us,
-        *(["-a"] if any_status else [])])
+        *(["-a"] if any_status else []), *more])
     done = subprocess.run(server.enter(command), capture_output=True,
                           text=True, timeout=LOAD_SECONDS)
     if not done.stdout.strip():
         raise server.died(f"the load failed: {done.stderr.strip()}")
     result = json.loads(done.stdout)
+    result["said"] = done.stderr.strip()
     sent = {}
     for number in range(requests):
         index = number % pack["requests"]

@@ -3,9 +3,11 @@
 import sys
 
 import ingest
+import protocols
 import stages
 
-BENCHES = {"ingest": ingest.main, "stages": stages.main}
+BENCHES = {"ingest": ingest.main, "protocols": protocols.main,
+           "stages": stages.main}
 
 
 def main(arguments):

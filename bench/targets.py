@@ -11,7 +11,7 @@ import signal
 from process import Server, free_port
 from verify import count_arrow, disk_bytes
 
-READY = r"OTLP/gRPC on 127\.0\.0\.1:(\d+)"
+READY = r"ready: OTLP/gRPC.*? on 127\.0\.0\.1:(\d+)"
 
 
 class Target:
