@@ -21,10 +21,10 @@ typedef struct oa_receiver_options {
   const char *const *cors_origins; /* as configured; "*" = any */
   size_t cors_origin_count;
   size_t max_message;
-  size_t stream_budget; /* bytes that the streams of one thread may keep */
-  unsigned threads;     /* I/O threads that the server will have */
+  size_t stream_budget;  /* bytes that the streams of one thread may keep */
+  unsigned threads;      /* I/O threads that the server will have */
   const char *extension; /* of its files, without the dot */
-  const char *root;     /* the store's directory, for reading back */
+  const char *root;      /* the store's directory, for reading back */
 } oa_receiver_options;
 
 typedef struct oa_receiver oa_receiver;

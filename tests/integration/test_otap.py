@@ -250,9 +250,11 @@ def test_streams_together_keep_no_more_than_their_share(start):
         assert stream.ask(golden("g0"))[1] in (OK, UNAVAILABLE)
         streams.append(stream)
         ended = [stream for stream in streams[-50:] if stream.call.done()]
-    assert len(ended) == 1, len(streams)
-    assert ended[0].call.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert "all streams together" in ended[0].call.details()
+    # The client may have begun another one before it heard of the end.
+    assert 1 <= len(ended) <= 3, len(streams)
+    for stream in ended:
+        assert stream.call.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert "all streams together" in stream.call.details()
     if b"__asan_init" not in harness.SERVICE.read_bytes():
         assert service.memory("VmRSS") - before < 64 * 1024
     assert streams[0].ask(golden("g1"))[1] in (OK, UNAVAILABLE)
