@@ -59,7 +59,7 @@ class Connection:
         while at < len(data) and not self.over(number):
             room = min(self.h2.local_flow_control_window(number), self.h2.max_outbound_frame_size,
                        len(data) - at)
-            if room == 0:
+            if room <= 0:  # below zero after a window was made smaller (RFC 9113, 6.9.2)
                 self.receive()
                 continue
             self.h2.send_data(number, data[at:at + room], end_stream=end and at + room == len(data))

@@ -327,6 +327,9 @@ static inline void fixture_init(fixture *f) {
   f->reply.code = OA_GRPC_OK;
   f->http_reply.status = 200;
   f->options.threads = 1;
+  /* What the figures of the tests are made for. */
+  f->options.stream_window = 65536;
+  f->options.body_budget = (size_t)4 * 1024 * 1024;
   f->options.tick_ms = 20;
   f->options.listeners[0].address = "127.0.0.1";
   f->options.listener_count = 1;
