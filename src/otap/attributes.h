@@ -14,8 +14,10 @@ typedef struct oa_otap_attrs {
   oa_otap_join join;
   uint8_t *types; /* OA_VALUE_*; EMPTY where the value is null */
   int32_t *keys;
-  uint64_t *values;   /* STR: its number; the bits of INT, DOUBLE and BOOL */
-  uint32_t counts[8]; /* rows of each type */
+  int32_t *strings;         /* numbers, of the rows of type STR */
+  const uint64_t *integers; /* of the rows of type INT; NULL: there is none */
+  const uint64_t *doubles;  /* their bits */
+  uint32_t counts[8];       /* rows of each type */
 } oa_otap_attrs;
 
 /* Reads the table of TYPE, if there is one; its strings get numbers in the
@@ -44,6 +46,30 @@ oa_status oa_otap_attrs_append(const oa_otap_decoder *d, oa_attrs *to,
  * before. */
 oa_status oa_otap_attrs_same(const oa_otap_decoder *d,
                              const oa_otap_table *table, uint8_t **out);
+
+/* The column that holds the values of TYPE, which has any. */
+size_t oa_otap_value_column(uint8_t type);
+
+/* Row I has the value of the row before; both are of TYPE. */
+bool oa_otap_same_value(const oa_otap_table *table, uint8_t type, uint32_t i);
+
+/* The end of the run of equal TYPES that begins at AT, which is below ROWS. */
+OA_INLINE uint32_t oa_otap_attrs_run(const uint8_t *types, uint32_t at,
+                                     uint32_t rows) {
+  const uint64_t all = types[at] * UINT64_C(0x0101010101010101);
+  uint64_t eight;
+  uint32_t end = at + 1;
+  for (; end + sizeof eight <= rows; end += sizeof eight) {
+    memcpy(&eight, types + end, sizeof eight);
+    if (eight != all) {
+      break;
+    }
+  }
+  while (end < rows && types[end] == types[at]) {
+    end++;
+  }
+  return end;
+}
 
 /* The type of row I, or EMPTY when its value is null.  OA_ERR_MALFORMED: there
  * is no such type. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "otap/column.h"
 
+#include "arrow/bits.h"
 #include "base/mem.h"
 
 bool oa_otap_same_bytes(const oa_otap_column *column, uint32_t i, uint32_t j) {
@@ -17,6 +18,24 @@ bool oa_otap_same_fixed(const oa_otap_column *column, uint32_t i, uint32_t j) {
   const uint8_t *b = oa_otap_fixed(column, j);
   return a != NULL && b != NULL &&
          memcmp(a, b, (size_t)column->field->width) == 0;
+}
+
+/* --- nulls --- */
+
+static bool all_set(const oa_array *array, uint32_t begin, uint32_t end) {
+  for (uint32_t i = begin; array->null_count != 0 && i < end; i += OA_WORD) {
+    const unsigned count = oa_word_count(end - i);
+    if (oa_valid_word(array, i, count) != oa_ones(count)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool oa_otap_all_set(const oa_otap_column *column, uint32_t begin,
+                     uint32_t end) {
+  return column->field != NULL && all_set(column->array, begin, end) &&
+         (column->outer == NULL || all_set(column->outer, begin, end));
 }
 
 /* --- numbers --- */
@@ -83,100 +102,7 @@ void oa_otap_read_u64(const oa_otap_column *column, uint32_t rows,
   }
 }
 
-/* --- texts --- */
-
 void oa_otap_map_free(oa_otap_map *map) {
   oa_free(map->numbers);
   *map = (oa_otap_map){0};
-}
-
-/* Makes MAP hold for the dictionaries as they are now. */
-static oa_status update(oa_otap_map *map, size_t count, uint64_t generation,
-                        uint64_t replacements) {
-  if (map->generation != generation || map->replacements != replacements) {
-    map->known = 0;
-    map->repaired = false;
-    map->generation = generation;
-    map->replacements = replacements;
-  }
-  if (count > map->capacity) {
-    const size_t capacity = count + count / 2;
-    int32_t *numbers = oa_realloc(map->numbers, capacity * sizeof *numbers);
-    if (numbers == NULL) {
-      return OA_ERR_NOMEM;
-    }
-    map->numbers = numbers;
-    map->capacity = capacity;
-  }
-  if (count > map->known) {
-    memset(map->numbers + map->known, 0xFF,
-           (count - map->known) * sizeof *map->numbers);
-    map->known = count;
-  }
-  return OA_OK;
-}
-
-oa_status oa_otap_texts_open(oa_otap_texts *out, const oa_otap_table *table,
-                             const oa_otap_column *column,
-                             oa_otlp_builder *builder, oa_table *into,
-                             oa_column *to) {
-  *out = (oa_otap_texts){.column = column,
-                         .builder = builder,
-                         .into = into,
-                         .to = to,
-                         .repaired = builder->tree.repaired};
-  if (column->index_width == 0) {
-    return OA_OK;
-  }
-  OA_TRY(update(column->map, (size_t)column->array->dictionary->length,
-                builder->generation, table->replacements));
-  out->numbers = column->map->numbers;
-  return OA_OK;
-}
-
-__attribute__((noinline)) int32_t oa_otap_text_look_up(
-    const oa_otap_texts *texts, uint32_t i) {
-  size_t len;
-  const size_t place = oa_otap_place(texts->column, i);
-  const uint8_t *text =
-      oa_array_bytes(oa_otap_values(texts->column), (int64_t)place, &len);
-  const int32_t number = oa_column_intern(texts->into, texts->to, text, len);
-  if (texts->numbers != NULL) {
-    texts->numbers[place] = number;
-  }
-  return number;
-}
-
-void oa_otap_texts_read(const oa_otap_texts *texts, uint32_t rows,
-                        int32_t *out) {
-  const oa_otap_texts t = *texts; /* OUT may be anything, this not */
-  if (!oa_otap_has(t.column)) {
-    memset(out, 0xFF, rows * sizeof *out);
-  } else if (oa_otap_has_nulls(t.column)) {
-    for (uint32_t i = 0; i < rows; i++) {
-      out[i] = oa_otap_is_null(t.column, i) ? -1 : oa_otap_text_at(&t, i);
-    }
-  } else if (t.column->index_width == 1) {
-    const uint8_t *indices = t.column->array->values;
-    for (uint32_t i = 0; i < rows; i++) {
-      const int32_t number = t.numbers[indices[i]];
-      out[i] = number >= 0 ? number : oa_otap_text_look_up(&t, i);
-    }
-  } else {
-    for (uint32_t i = 0; i < rows; i++) {
-      out[i] = oa_otap_text_at(&t, i);
-    }
-  }
-}
-
-oa_status oa_otap_texts_close(const oa_otap_texts *texts, bool *repaired) {
-  bool here = texts->builder->tree.repaired != texts->repaired;
-  if (texts->column->index_width > 0) {
-    texts->column->map->repaired |= here;
-    here = texts->column->map->repaired;
-  }
-  if (repaired != NULL) {
-    *repaired = here;
-  }
-  return texts->builder->tree.failed ? OA_ERR_NOMEM : OA_OK;
 }

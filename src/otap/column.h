@@ -60,6 +60,10 @@ static inline bool oa_otap_is_null(const oa_otap_column *column, uint32_t i) {
          (column->outer != NULL && oa_array_is_null(column->outer, i));
 }
 
+/* True when none of the rows [BEGIN, END) is null. */
+bool oa_otap_all_set(const oa_otap_column *column, uint32_t begin,
+                     uint32_t end);
+
 /* The place of row I, which is not null, in the values: its index in the
  * dictionary, or I itself. */
 OA_INLINE size_t oa_otap_place(const oa_otap_column *column, uint32_t i) {
@@ -129,45 +133,6 @@ OA_INLINE uint64_t oa_otap_u64(const oa_otap_column *column, uint32_t i) {
 }
 
 uint32_t oa_otap_u32(const oa_otap_column *column, uint32_t i);
-
-/* Gives the texts of a column numbers in a builder's dictionary. */
-typedef struct oa_otap_texts {
-  const oa_otap_column *column;
-  int32_t *numbers; /* of the column's dictionary; NULL: there is none */
-  oa_otlp_builder *builder;
-  oa_table *into;
-  oa_column *to;
-  uint64_t repaired; /* the builder's count before */
-} oa_otap_texts;
-
-/* The texts of COLUMN, of TABLE, get numbers in the dictionary of TO, which is
- * a column of INTO, a table of BUILDER.  OA_ERR_NOMEM. */
-oa_status oa_otap_texts_open(oa_otap_texts *out, const oa_otap_table *table,
-                             const oa_otap_column *column,
-                             oa_otlp_builder *builder, oa_table *into,
-                             oa_column *to);
-
-/* For oa_otap_text_at(): a text that has no number yet. */
-int32_t oa_otap_text_look_up(const oa_otap_texts *texts, uint32_t i);
-
-/* The number of the text at row I, which is not null. */
-OA_INLINE int32_t oa_otap_text_at(const oa_otap_texts *texts, uint32_t i) {
-  if (texts->numbers != NULL) {
-    const int32_t number = texts->numbers[oa_otap_place(texts->column, i)];
-    if (number >= 0) {
-      return number;
-    }
-  }
-  return oa_otap_text_look_up(texts, i);
-}
-
-/* All of them; null is -1. */
-void oa_otap_texts_read(const oa_otap_texts *texts, uint32_t rows,
-                        int32_t *out);
-
-/* *REPAIRED (may be NULL) says whether equal numbers may mean different texts.
- * OA_ERR_NOMEM: a look-up before had no memory. */
-oa_status oa_otap_texts_close(const oa_otap_texts *texts, bool *repaired);
 
 void oa_otap_map_free(oa_otap_map *map);
 

@@ -44,7 +44,7 @@ oa_status oa_otap_get_texts(const oa_otap_decoder *d,
   oa_otap_texts texts;
   OA_TRY(oa_otap_texts_open(&texts, table, &table->columns[column], d->builder,
                             into, &into->columns[to]));
-  oa_otap_texts_read(&texts, table->rows, block);
+  oa_otap_texts_read(&texts, 0, table->rows, block);
   *out = block;
   return oa_otap_texts_close(&texts, NULL);
 }

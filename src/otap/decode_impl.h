@@ -12,6 +12,7 @@
 #include "otap/join.h"
 #include "otap/put.h"
 #include "otap/stream.h"
+#include "otap/texts.h"
 
 typedef struct oa_otap_decoder {
   oa_otap_stream *stream;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* LOGS with LOG_ATTRS. */
+#include "base/text.h"
 #include "otap/attributes.h"
 #include "otlp/json_text.h"
 
@@ -85,16 +86,91 @@ static oa_status put_body(const oa_otap_decoder *d, const oa_otap_table *logs,
   return OA_OK;
 }
 
-/* Bodies have values of variable length, so they go row by row. */
+/* --- bodies that are texts --- */
+
+/* How many rows are looked at together. */
+enum { SOME_ROWS = 64 };
+
+/* True when the bodies [BEGIN, END) are texts that can be taken over as they
+ * lie one after the other: each is UTF-8 for itself. */
+static bool are_texts(const oa_otap_table *logs, uint32_t begin, uint32_t end) {
+  const oa_otap_column *type = &logs->columns[OA_OTAP_LOG_BODY_TYPE];
+  const oa_otap_column *text = &logs->columns[OA_OTAP_LOG_BODY_STR];
+  if (!oa_otap_all_set(&logs->columns[OA_OTAP_LOG_BODY], begin, end) ||
+      !oa_otap_all_set(text, begin, end) || text->index_width > 0 ||
+      text->array->offsets == NULL) {
+    return false;
+  }
+  const int32_t *offsets = text->array->offsets;
+  const uint8_t *bytes = text->array->values;
+  const int32_t first = offsets[begin];
+  const int32_t last = offsets[end];
+  for (uint32_t i = begin; i < end; i++) {
+    const int32_t at = offsets[i];
+    if (oa_otap_u32(type, i) != OA_VALUE_STR ||
+        (at < last && (bytes[at] & 0xC0) == 0x80)) {
+      return false;
+    }
+  }
+  return first == last || oa_utf8_valid(bytes + first, (size_t)(last - first));
+}
+
+/* The bodies [BEGIN, END) of are_texts() to the rows from ROW on. */
+static oa_status put_texts(oa_table *root, const oa_otap_table *logs,
+                           uint32_t begin, uint32_t end, uint32_t row) {
+  const oa_array *from = logs->columns[OA_OTAP_LOG_BODY_STR].array;
+  const int32_t *offsets = from->offsets;
+  const int32_t first = offsets[begin];
+  const uint32_t count = end - begin;
+  oa_column *column = &root->columns[OA_LOG_COL_BODY];
+  oa_buf *bytes = &column->bytes;
+  const size_t cap = bytes->cap;
+  const size_t size = (size_t)(offsets[end] - first);
+  if (size > (size_t)INT32_MAX - bytes->len) {
+    return OA_ERR_NOMEM; /* as oa_put_bytes() has it */
+  }
+  const int32_t base = (int32_t)bytes->len - first;
+  OA_TRY(oa_buf_reserve(bytes, size));
+  root->tree->text += bytes->cap - cap;
+  uint8_t *types =
+      oa_otap_open_full(root, &root->columns[OA_LOG_COL_BODY_TYPE], row, count);
+  if (types == NULL || oa_otap_open_full(root, column, row, count) == NULL) {
+    return OA_ERR_NOMEM;
+  }
+  memset(types, OA_VALUE_STR, count);
+  for (uint32_t i = 0; i < count; i++) {
+    column->offsets[row + 1 + i] = base + offsets[begin + 1 + i];
+  }
+  return size == 0
+             ? OA_OK
+             : oa_buf_put(bytes, (const uint8_t *)from->values + first, size);
+}
+
+/* Others go row by row, as their values have any length and kind. */
+static oa_status put_bodies(const oa_otap_decoder *d, const oa_otap_table *logs,
+                            uint32_t begin, uint32_t end, uint32_t base) {
+  oa_table *root = &d->builder->root;
+  for (uint32_t i = begin; i < end; i++) {
+    if (!oa_otap_is_null(&logs->columns[OA_OTAP_LOG_BODY], i)) {
+      root->length = base + i;
+      OA_TRY(put_body(d, logs, i));
+    }
+  }
+  return OA_OK;
+}
+
 static oa_status write_bodies(const oa_otap_decoder *d,
                               const oa_otap_table *logs) {
   oa_table *root = &d->builder->root;
   const uint32_t base = root->length;
-  const oa_otap_column *body = &logs->columns[OA_OTAP_LOG_BODY];
-  for (uint32_t i = 0; oa_otap_has(body) && i < logs->rows; i++) {
-    if (!oa_otap_is_null(body, i)) {
-      root->length = base + i;
-      OA_TRY(put_body(d, logs, i));
+  const uint32_t rows =
+      oa_otap_has(&logs->columns[OA_OTAP_LOG_BODY]) ? logs->rows : 0;
+  for (uint32_t end, at = 0; at < rows; at = end) {
+    end = rows - at < SOME_ROWS ? rows : at + SOME_ROWS;
+    if (are_texts(logs, at, end)) {
+      OA_TRY(put_texts(root, logs, at, end, base + at));
+    } else {
+      OA_TRY(put_bodies(d, logs, at, end, base));
     }
   }
   root->length = base;

@@ -230,34 +230,47 @@ static bool has_temporality(uint32_t type) {
          type == OA_METRIC_EXP_HISTOGRAM;
 }
 
+/* What metric I says of all its rows, which begin at FROM and end where the
+ * builder's do. */
+static void fill_kind(const oa_otap_decoder *d, const oa_otap_metrics *m,
+                      uint32_t i, uint32_t from, uint32_t temporality) {
+  oa_otlp_builder *b = d->builder;
+  oa_table *root = &b->root;
+  oa_column *column = root->columns;
+  const uint32_t type = m->types[i];
+  oa_fill_u64(root, &column[OA_POINT_METRIC_ORD], from, b->metric_ord);
+  oa_fill_u8(root, &column[OA_POINT_METRIC_TYPE], from, (uint8_t)type);
+  if (has_temporality(type)) {
+    oa_fill_u32(root, &column[OA_POINT_TEMPORALITY], from, temporality);
+  }
+  if (type == OA_METRIC_SUM) {
+    const oa_otap_column *monotonic =
+        &m->table->columns[OA_OTAP_METRIC_IS_MONOTONIC];
+    oa_fill_bool(root, &column[OA_POINT_IS_MONOTONIC], from,
+                 oa_otap_bool(monotonic, i));
+  }
+}
+
 /* Type, temporality and number of each row. */
 static oa_status write_kinds(const oa_otap_decoder *d,
                              const oa_otap_metrics *m) {
   oa_otlp_builder *b = d->builder;
   oa_table *root = &b->root;
-  oa_column *column = root->columns;
+  oa_column *ords = &root->columns[OA_POINT_POINT_ORD];
   const uint32_t base = root->length;
   uint32_t *temporalities = NULL;
   OA_TRY(oa_otap_get_u32s(d, m->table, OA_OTAP_METRIC_TEMPORALITY,
                           &temporalities));
   for (uint32_t i = 0, row = 0; i < m->table->rows; i++) {
-    const uint32_t type = m->types[i];
-    const bool monotonic =
-        oa_otap_bool(&m->table->columns[OA_OTAP_METRIC_IS_MONOTONIC], i);
+    root->length = base + m->ends[i];
+    fill_kind(d, m, i, base + row, temporalities[i]);
+    if (m->seats[row].kind == OA_OTAP_NO_POINT) {
+      row = m->ends[i]; /* a metric without points is one row */
+    }
     for (uint32_t ord = 0; row < m->ends[i]; row++, ord++) {
       root->length = base + row;
-      oa_put_u64(root, &column[OA_POINT_METRIC_ORD], b->metric_ord);
-      oa_put_u8(root, &column[OA_POINT_METRIC_TYPE], (uint8_t)type);
-      if (has_temporality(type)) {
-        oa_put_u32(root, &column[OA_POINT_TEMPORALITY], temporalities[i]);
-      }
-      if (type == OA_METRIC_SUM) {
-        oa_put_bool(root, &column[OA_POINT_IS_MONOTONIC], monotonic);
-      }
-      if (m->seats[row].kind != OA_OTAP_NO_POINT) {
-        oa_put_u32(root, &column[OA_POINT_POINT_ORD], ord);
-        d->result->accepted++;
-      }
+      oa_put_u32(root, ords, ord);
+      d->result->accepted++;
     }
     b->metric_ord++;
   }

@@ -14,20 +14,34 @@ typedef struct source {
 
 /* --- numbers --- */
 
-/* Gathers 64-bit values and whether they are set. */
+/* The points' values go to their rows. */
+OA_INLINE void scatter64(const oa_otap_points *p, const source *from,
+                         const uint64_t *given, bool nulls, uint64_t *values,
+                         uint8_t *valid) {
+  const oa_otap_column *column = &p->table->columns[from->column];
+  const uint32_t *rows = p->rows;
+  const uint32_t count = p->table->rows;
+  for (uint32_t i = 0; i < count; i++) {
+    values[rows[i]] = given[i];
+    valid[rows[i]] = !nulls || !oa_otap_is_null(column, i);
+  }
+}
+
+/* Gathers 64-bit values and whether they are set, which none is before. */
 static oa_status gather64(const oa_otap_decoder *d, const oa_otap_metrics *m,
                           const source *from, uint64_t *values,
                           uint8_t *valid) {
   const oa_otap_points *p = &m->points[from->kind];
-  if (p->table == NULL) {
+  uint64_t *given = NULL;
+  if (p->table == NULL ||
+      (!from->always && !oa_otap_has(&p->table->columns[from->column]))) {
     return OA_OK;
   }
-  const oa_otap_column *column = &p->table->columns[from->column];
-  uint64_t *given = NULL;
   OA_TRY(oa_otap_get_u64s(d, p->table, from->column, &given));
-  for (uint32_t i = 0; i < p->table->rows; i++) {
-    values[p->rows[i]] = given[i];
-    valid[p->rows[i]] = from->always || !oa_otap_is_null(column, i);
+  if (from->always || !oa_otap_has_nulls(&p->table->columns[from->column])) {
+    scatter64(p, from, given, false, values, valid);
+  } else {
+    scatter64(p, from, given, true, values, valid);
   }
   return OA_OK;
 }
@@ -115,6 +129,13 @@ static oa_status put_exp32(const oa_otap_decoder *d, const oa_otap_metrics *m,
  * senders write zeros so. */
 static void put_items(const oa_otap_column *item, int64_t begin, int64_t end,
                       uint8_t *to) {
+  if (!oa_otap_has_nulls(item) && item->index_width == 0) {
+    if (begin < end) {
+      memcpy(to, (const uint64_t *)item->array->values + begin,
+             (size_t)(end - begin) * sizeof(uint64_t));
+    }
+    return;
+  }
   for (int64_t i = begin; i < end; i++, to += sizeof(uint64_t)) {
     const uint64_t value =
         oa_otap_has(item) ? oa_otap_u64(item, (uint32_t)i) : 0;
@@ -194,14 +215,15 @@ static oa_status put_lists(const oa_otap_decoder *d, const oa_otap_metrics *m,
   uint8_t *slots[OA_QUANTILE_COUNT] = {0};
   const oa_otap_column *from = &p->table->columns[column];
   assert(items->column_count <= OA_QUANTILE_COUNT);
-  if (!oa_otap_has(from) || count_items(p, column) == 0) {
+  const uint32_t count = oa_otap_has(from) ? count_items(p, column) : 0;
+  if (count == 0) {
     return OA_OK;
   }
   for (size_t c = 0; c < items->column_count; c++) {
     OA_TRY(item_column(d, p->table, column, members == NULL ? NULL : members[c],
                        &item[c]));
   }
-  OA_TRY(open_items(items, count_items(p, column), slots));
+  OA_TRY(open_items(items, count, slots));
   for (uint32_t row = 0; row < m->rows; row++) {
     const oa_otap_seat seat = m->seats[row];
     int64_t begin;
@@ -237,10 +259,10 @@ static oa_status write_numbers(const oa_otap_decoder *d,
   OA_TRY(oa_scratch_get_zeroed(d->scratch, m->rows, 1, &block));
   uint8_t *valid = block;
   OA_TRY(gather64(d, m, &doubles, values, valid));
-  for (uint32_t i = 0; i < p->table->rows; i++) {
+  const oa_otap_column *set = &p->table->columns[OA_OTAP_NUMBER_INT];
+  for (uint32_t i = 0; oa_otap_has(set) && i < p->table->rows; i++) {
     /* A oneof: when both are set it is the integer that counts. */
-    valid[p->rows[i]] &=
-        oa_otap_is_null(&p->table->columns[OA_OTAP_NUMBER_INT], i);
+    valid[p->rows[i]] &= oa_otap_is_null(set, i);
   }
   oa_otap_put_optional64(root, &root->columns[OA_POINT_VALUE_DOUBLE],
                          root->length, m->rows, values, valid);

@@ -60,9 +60,10 @@ oa_status oa_otap_parents_read(const oa_otap_table *table, size_t number,
   oa_otap_read_u32(column, rows, ids);
   uint32_t before = 0;
   for (uint32_t i = 0; i < rows; i++) {
-    /* Without a branch: where runs end is not to be foreseen. */
-    before = (ids[i] + (before & (0U - same[i]))) & mask;
-    ids[i] = before;
+    /* Without a branch: where runs end is not to be foreseen.  What passes the
+     * mask does not reach back below it. */
+    before = ids[i] + (before & (0U - same[i]));
+    ids[i] = before & mask;
   }
   *out = ids;
   return OA_OK;

@@ -8,8 +8,10 @@ oa_status oa_otap_join_rows(const oa_otap_table *table, uint32_t *parent_ids,
   void *block = NULL;
   OA_TRY(oa_scratch_get_zeroed(scratch, parent_rows, sizeof(uint32_t), &block));
   uint32_t *places = block;
-  for (uint32_t i = 0; i < table->rows; i++) {
-    const int64_t row = oa_otap_ids_find(parents, parent_ids[i]);
+  const oa_otap_ids ids = *parents; /* a copy, which no store can change */
+  const uint32_t rows = table->rows;
+  for (uint32_t i = 0; i < rows; i++) {
+    const int64_t row = oa_otap_ids_find(&ids, parent_ids[i]);
     if (row < 0) {
       return oa_error_set(error, OA_ERR_MALFORMED,
                           "%s: row %u has parent_id %u, and no row of its "

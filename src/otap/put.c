@@ -200,9 +200,31 @@ OA_INLINE const uint8_t *id_at(const oa_otap_column *from, uint32_t i,
   return (head | tail) == 0 ? NULL : id;
 }
 
+/* True when all ids are set, and stand one after the other. */
+OA_INLINE bool all_ids(const oa_otap_column *from, uint32_t count,
+                       size_t width) {
+  const uint8_t *ids = from->array->values;
+  bool all = from->index_width == 0 && !oa_otap_has_nulls(from);
+  for (uint32_t i = 0; i < count && all; i++, ids += width) {
+    uint64_t head;
+    uint64_t tail;
+    memcpy(&head, ids, sizeof head);
+    memcpy(&tail, ids + width - sizeof tail, sizeof tail);
+    all = (head | tail) != 0;
+  }
+  return all;
+}
+
 OA_INLINE void put_ids(oa_table *table, oa_column *column, uint32_t base,
                        uint32_t count, const oa_otap_column *from,
                        const uint32_t *order, size_t width) {
+  if (order == NULL && count > 0 && all_ids(from, count, width)) {
+    uint8_t *to = oa_otap_open_full(table, column, base, count);
+    if (to != NULL) {
+      memcpy(to, from->array->values, count * width);
+    }
+    return;
+  }
   /* One after the other, as most columns have none that is not set. */
   for (uint32_t i = 0; i < count; i++) {
     const uint8_t *id = id_at(from, order == NULL ? i : order[i], width);

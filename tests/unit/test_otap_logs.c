@@ -107,6 +107,45 @@ static void bodies_of_every_type_are_read(void **state) {
   stream_free(&s);
 }
 
+/* Rows of two bytes each; the bytes of one character may stand in two. */
+static void texts_are_repaired_each_for_itself(void **state) {
+  enum { ROWS = 150, SPLIT = 70 };
+  (void)state;
+  stream s;
+  request r = {0};
+  message m = {0};
+  table logs = {0};
+  table body = {0};
+  uint8_t types[ROWS];
+  int32_t offsets[ROWS + 1] = {0};
+  char text[2 * ROWS + 1];
+  memset(types, OA_VALUE_STR, sizeof types);
+  memset(text, 't', sizeof text);
+  memcpy(text + (size_t)2 * SPLIT, "a\xc3\xa9z", 4);
+  for (int i = 0; i < ROWS; i++) {
+    offsets[i + 1] = 2 * (i + 1);
+  }
+  add(&body, "type", OA_TYPE_UINT8, types, sizeof types);
+  add_text(&body, "str", text, offsets, sizeof offsets, (size_t)2 * ROWS);
+  add_struct(&logs, "body", &body);
+  put_table(&m, OA_PAYLOAD_LOGS, &logs, ROWS);
+  stream_init(&s, OA_LOGS, NULL);
+  expect_taken(&s, &m);
+  assert_int_equal(s.batch.result.repaired, 2);
+  open_records(&r);
+  for (size_t i = 0; i < ROWS; i++) {
+    const oa_emit_nest record = open_record(&r);
+    const oa_emit_nest any = oa_emit_open(&r.e, 5, 1);
+    oa_emit_bytes(&r.e, 1, (const uint8_t *)text + 2 * i, 2);
+    oa_emit_close(&r.e, any);
+    oa_emit_close(&r.e, record);
+  }
+  close_records(&r);
+  expect_exactly(&s, &r);
+  free_structs(&logs);
+  stream_free(&s);
+}
+
 static void records_and_their_attributes_are_read(void **state) {
   (void)state;
   stream s;
@@ -182,6 +221,7 @@ static void a_body_has_a_known_type_and_good_cbor(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(bodies_of_every_type_are_read),
+      cmocka_unit_test(texts_are_repaired_each_for_itself),
       cmocka_unit_test(records_and_their_attributes_are_read),
       cmocka_unit_test(a_body_has_a_known_type_and_good_cbor),
   };

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Writes attributes into the builder, each straight to its place. */
+#include "arrow/bits.h"
+#include "otap/attributes.h"
+
+/* The columns of an attribute list: the rows [base, base + count) are open. */
+typedef struct run {
+  oa_attrs *to;
+  uint32_t base;
+  uint32_t count;
+  const uint32_t *counts; /* of them, of each type */
+  uint8_t *keys;          /* the columns' row 0; NULL where no row has it */
+  uint8_t *types;
+  uint8_t *strings;
+  uint8_t *integers;
+  uint8_t *doubles;
+  uint8_t *bools;
+  /* Which row of which kind each is; NULL: nobody asks. */
+  oa_otap_seat *seats;
+  uint32_t kind; /* of those that are being written */
+} run;
+
+static uint8_t *open_value(run *r, size_t column, uint8_t type) {
+  return r->counts[type] == 0
+             ? NULL
+             : oa_otap_open_gaps(r->to->table, &r->to->column[column], r->base,
+                                 r->count);
+}
+
+static uint8_t *open_dense(run *r, size_t column) {
+  oa_column *to = &r->to->column[column];
+  /* Its row 0, as the places are counted from there. */
+  return oa_otap_open_full(r->to->table, to, r->base, r->count) == NULL
+             ? NULL
+             : to->values;
+}
+
+static oa_status open_run(run *r) {
+  r->keys = open_dense(r, OA_ATTR_KEY);
+  r->types = open_dense(r, OA_ATTR_TYPE);
+  r->strings = open_value(r, OA_ATTR_STR, OA_VALUE_STR);
+  r->integers = open_value(r, OA_ATTR_INT, OA_VALUE_INT);
+  r->doubles = open_value(r, OA_ATTR_DOUBLE, OA_VALUE_DOUBLE);
+  r->bools = open_value(r, OA_ATTR_BOOL, OA_VALUE_BOOL);
+  return r->keys == NULL || r->types == NULL || r->to->table->tree->failed
+             ? OA_ERR_NOMEM
+             : OA_OK;
+}
+
+/* --- rows to their places --- */
+
+/* The place of row I, which gets its key and type. */
+OA_INLINE size_t put_row(const run *r, const oa_otap_join *join,
+                         const int32_t *keys, uint8_t type, uint32_t i) {
+  const size_t row = join->places[join->parents[i]]++;
+  memcpy(r->keys + row * sizeof keys[i], &keys[i], sizeof keys[i]);
+  r->types[row] = type;
+  if (r->seats != NULL) {
+    r->seats[row - r->base] = (oa_otap_seat){.kind = r->kind, .row = i};
+  }
+  return row;
+}
+
+static void put_strings(const run *r, const oa_otap_attrs *a, uint32_t at,
+                        uint32_t end) {
+  const run to = *r; /* stores of bytes could change any memory */
+  const oa_otap_attrs from = *a;
+  for (uint32_t i = at; i < end; i++) {
+    const size_t row = put_row(&to, &from.join, from.keys, OA_VALUE_STR, i);
+    memcpy(to.strings + row * sizeof(int32_t), &from.strings[i],
+           sizeof(int32_t));
+  }
+}
+
+static void put_numbers(const run *r, const oa_otap_attrs *a, uint32_t at,
+                        uint32_t end) {
+  const run to = *r;
+  const oa_otap_attrs from = *a;
+  const uint8_t type = a->types[at];
+  uint8_t *values = type == OA_VALUE_INT ? to.integers : to.doubles;
+  const uint64_t *numbers = type == OA_VALUE_INT ? from.integers : from.doubles;
+  for (uint32_t i = at; i < end; i++) {
+    const size_t row = put_row(&to, &from.join, from.keys, type, i);
+    memcpy(values + row * sizeof numbers[i], &numbers[i], sizeof numbers[i]);
+  }
+}
+
+static void put_others(const run *r, const oa_otap_attrs *a, uint32_t at,
+                       uint32_t end) {
+  const oa_otap_column *bools = &a->table->columns[OA_OTAP_ATTR_BOOL];
+  for (uint32_t i = at; i < end; i++) {
+    const size_t row = put_row(r, &a->join, a->keys, a->types[i], i);
+    if (a->types[i] == OA_VALUE_BOOL && oa_otap_bool(bools, i)) {
+      r->bools[row >> 3] |= (uint8_t)(1U << (row & 7));
+    }
+  }
+}
+
+/* Writes every row to its place.  Values of variable length must come in
+ * order, so they are not written here. */
+static void scatter(const run *r, const oa_otap_attrs *a) {
+  const uint32_t rows = a->join.rows;
+  for (uint32_t end, at = 0; at < rows; at = end) {
+    end = oa_otap_attrs_run(a->types, at, rows);
+    switch (a->types[at]) {
+      case OA_VALUE_STR:
+        put_strings(r, a, at, end);
+        break;
+      case OA_VALUE_INT:
+      case OA_VALUE_DOUBLE:
+        put_numbers(r, a, at, end);
+        break;
+      default:
+        put_others(r, a, at, end);
+        break;
+    }
+  }
+}
+
+/* --- which rows hold a value --- */
+
+/* A bit for each of eight types: 1 when it is TYPE.  Types are below 128, so
+ * that no byte's sum reaches into the next. */
+OA_INLINE uint64_t are_type(const uint8_t *types, uint8_t type) {
+  const uint64_t ones = UINT64_C(0x0101010101010101);
+  uint64_t eight;
+  memcpy(&eight, types, sizeof eight);
+  const uint64_t other = (eight ^ ones * type) + ones * 0x7F;
+  const uint64_t is = ~other >> 7 & ones;
+  return is * UINT64_C(0x0102040810204080) >> 56;
+}
+
+static uint64_t word_of(const uint8_t *types, unsigned count, uint8_t type) {
+  uint64_t word = 0;
+  unsigned i = 0;
+  for (; i + 8 <= count; i += 8) {
+    word |= are_type(types + i, type) << i;
+  }
+  for (; i < count; i++) {
+    word |= (uint64_t)(types[i] == type) << i;
+  }
+  return word;
+}
+
+/* Column COLUMN holds the values of the rows of TYPE. */
+static void set_valid(const run *r, size_t column, uint8_t type) {
+  oa_column *to = &r->to->column[column];
+  if (r->counts[type] == 0) {
+    return;
+  }
+  to->valid += r->counts[type];
+  for (uint32_t i = 0; i < r->count; i += OA_WORD) {
+    const unsigned count = oa_word_count(r->count - i);
+    oa_bits_put(to->validity, (int64_t)r->base + i, count,
+                word_of(r->types + r->base + i, count, type));
+  }
+}
+
+/* --- values of variable length --- */
+
+/* The row's bytes or nested value; TABLE's length is the row's number. */
+static oa_status put_variable(const oa_otap_decoder *d, oa_attrs *to,
+                              const oa_otap_attrs *a, uint32_t i) {
+  const uint8_t *bytes = NULL;
+  size_t len = 0;
+  const uint8_t type = a->types[i];
+  if (type == OA_VALUE_BYTES) {
+    bytes = oa_otap_bytes(&a->table->columns[OA_OTAP_ATTR_BYTES], i, &len);
+    oa_put_bytes(to->table, &to->column[OA_ATTR_BYTES], bytes, len);
+  } else if (type == OA_VALUE_MAP || type == OA_VALUE_SLICE) {
+    OA_TRY(oa_otap_read_nested(d, a->table, OA_OTAP_ATTR_SER, type, i, &bytes,
+                               &len));
+    oa_put_bytes(to->table, &to->column[OA_ATTR_SER], bytes, len);
+  }
+  return OA_OK;
+}
+
+static void count_types(const oa_otap_attrs *kinds, size_t kind_count,
+                        uint32_t *counts) {
+  for (size_t k = 0; k < kind_count; k++) {
+    for (size_t type = 0; type <= OA_VALUE_BYTES; type++) {
+      counts[type] += kinds[k].counts[type];
+    }
+  }
+}
+
+/* Writes COUNT items; the places are known. */
+static oa_status write_items(const oa_otap_decoder *d, oa_attrs *to,
+                             oa_otap_attrs *kinds, size_t kind_count,
+                             uint32_t count) {
+  uint32_t counts[OA_VALUE_BYTES + 1] = {0};
+  const uint32_t base = to->table->length;
+  run r = {.to = to, .base = base, .count = count, .counts = counts};
+  void *seats = NULL;
+  count_types(kinds, kind_count, counts);
+  const bool variable =
+      counts[OA_VALUE_BYTES] + counts[OA_VALUE_MAP] + counts[OA_VALUE_SLICE] !=
+      0;
+  OA_TRY(oa_table_reserve_rows(to->table, count));
+  OA_TRY(open_run(&r));
+  if (variable) {
+    OA_TRY(oa_scratch_get(d->scratch, count, sizeof(oa_otap_seat), &seats));
+    r.seats = seats;
+  }
+  for (size_t k = 0; k < kind_count; k++) {
+    if (kinds[k].table != NULL) {
+      r.kind = (uint32_t)k;
+      scatter(&r, &kinds[k]);
+    }
+  }
+  set_valid(&r, OA_ATTR_STR, OA_VALUE_STR);
+  set_valid(&r, OA_ATTR_INT, OA_VALUE_INT);
+  set_valid(&r, OA_ATTR_DOUBLE, OA_VALUE_DOUBLE);
+  set_valid(&r, OA_ATTR_BOOL, OA_VALUE_BOOL);
+  for (uint32_t i = 0; variable && i < count; i++) {
+    const oa_otap_seat *seat = &r.seats[i];
+    OA_TRY(put_variable(d, to, &kinds[seat->kind], seat->row));
+    to->table->length++;
+  }
+  to->table->length = base + count;
+  return OA_OK;
+}
+
+oa_status oa_otap_attrs_write(const oa_otap_decoder *d, oa_attrs *to,
+                              oa_otap_attrs *kinds, size_t kind_count,
+                              oa_table *table, oa_column *list, uint32_t base,
+                              uint32_t count, const oa_otap_seat *seats) {
+  oa_otap_join *joins[OA_OTAP_MAX_KINDS] = {0};
+  for (size_t k = 0; k < kind_count; k++) {
+    joins[k] = &kinds[k].join;
+  }
+  const uint32_t items =
+      oa_otap_place_lists(table, list, base, count, seats, joins);
+  return items == 0 ? OA_OK : write_items(d, to, kinds, kind_count, items);
+}
+
+oa_status oa_otap_attrs_append(const oa_otap_decoder *d, oa_attrs *to,
+                               const oa_otap_attrs *a, uint32_t i) {
+  oa_table *table = to->table;
+  oa_column *column = to->column;
+  OA_TRY(oa_table_reserve(table));
+  OA_TRY(put_variable(d, to, a, i));
+  switch (a->types[i]) {
+    case OA_VALUE_STR:
+      oa_put_u32(table, &column[OA_ATTR_STR], (uint32_t)a->strings[i]);
+      break;
+    case OA_VALUE_INT:
+      oa_put_u64(table, &column[OA_ATTR_INT], a->integers[i]);
+      break;
+    case OA_VALUE_DOUBLE:
+      oa_put_u64(table, &column[OA_ATTR_DOUBLE], a->doubles[i]);
+      break;
+    case OA_VALUE_BOOL:
+      oa_put_bool(table, &column[OA_ATTR_BOOL],
+                  oa_otap_bool(&a->table->columns[OA_OTAP_ATTR_BOOL], i));
+      break;
+    default:
+      break;
+  }
+  oa_put_u32(table, &column[OA_ATTR_KEY], (uint32_t)a->keys[i]);
+  oa_put_u8(table, &column[OA_ATTR_TYPE], a->types[i]);
+  table->length++;
+  return OA_OK;
+}
