@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* builder_impl.h - what the decoders of the three signals share.
  *
- * Private to otlp/.  A decoder reads one record's fields into locals, puts
- * child rows (attributes, events, ...) as it meets them, and writes the
- * record's own row last.  So a record that turns out bad costs no more than
- * cutting the child tables back.
+ * For the decoders in otlp/, otap/ and flight/ alone.  One of protobuf reads
+ * one record's fields into locals, puts child rows (attributes, events, ...) as
+ * it meets them, and writes the record's own row last.  So a record that turns
+ * out bad costs no more than cutting the child tables back.
  */
 #ifndef OA_OTLP_BUILDER_IMPL_H
 #define OA_OTLP_BUILDER_IMPL_H

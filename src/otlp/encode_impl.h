@@ -4,8 +4,8 @@
  * encode.c walks the rows and makes requests, resources and scopes;
  * encode_traces.c, encode_logs.c and encode_metrics.c write one item each;
  * encode_value.c writes attributes; text.c reads columns with the same inline
- * functions.  Field numbers are those of opentelemetry-proto.  Nobody else
- * may include this.
+ * functions.  Field numbers are those of opentelemetry-proto.  Also for
+ * OTAP, whose columns are read with the same functions.
  *
  * Emitting does not fail at once (see emit.h); a status returned here is about
  * a value that our decoder never writes.
