@@ -22,6 +22,7 @@ enum {
   INFO_FALSE = 20,
   INFO_TRUE = 21,
   INFO_NULL = 22,
+  INFO_UNDEFINED = 23,
   INFO_ONE_BYTE = 24,
   INFO_HALF = 25,
   INFO_SINGLE = 26,
@@ -42,6 +43,8 @@ void oa_cbor_init(oa_cbor_reader *reader, const uint8_t *bytes, size_t len) {
   reader->end = bytes + len;
   reader->depth = 0;
   reader->done = false;
+  reader->foreign = false;
+  reader->max_depth = OA_CBOR_MAX_DEPTH;
   reader->problem = "";
 }
 
@@ -104,7 +107,7 @@ static oa_status read_simple(oa_cbor_reader *reader, unsigned info,
     out->boolean = info == INFO_TRUE;
     return OA_OK;
   }
-  if (info == INFO_NULL) {
+  if (info == INFO_NULL || (info == INFO_UNDEFINED && reader->foreign)) {
     out->kind = OA_CBOR_NULL;
     return OA_OK;
   }
@@ -130,7 +133,7 @@ static oa_status read_string(oa_cbor_reader *reader, unsigned info, bool text,
   if (len > (uint64_t)(reader->end - reader->at)) {
     return fail(reader, OA_ERR_TRUNCATED, "it ends inside a string");
   }
-  if (text && !oa_utf8_valid(reader->at, (size_t)len)) {
+  if (text && !reader->foreign && !oa_utf8_valid(reader->at, (size_t)len)) {
     return fail(reader, OA_ERR_MALFORMED, "text that is not UTF-8");
   }
   out->kind = text ? OA_CBOR_TEXT : OA_CBOR_BYTES;
@@ -144,7 +147,7 @@ static oa_status open_level(oa_cbor_reader *reader, unsigned info, bool map,
                             oa_cbor_token *out) {
   uint64_t count = UINT64_MAX;
 
-  if (reader->depth == OA_CBOR_MAX_DEPTH) {
+  if (reader->depth == reader->max_depth) {
     return fail(reader, OA_ERR_LIMIT, "arrays and maps nested too deep");
   }
   if (info != INFO_INDEFINITE) {

@@ -55,6 +55,9 @@ typedef struct oa_cbor_reader {
   const uint8_t *end;
   size_t depth;
   bool done;
+  bool foreign;        /* also taken: text that is not UTF-8, as it is, and
+                          "undefined" for null; to be set after init */
+  size_t max_depth;    /* OA_CBOR_MAX_DEPTH at most; likewise */
   const char *problem; /* after a failure: what is wrong, for people */
   oa_cbor_level levels[OA_CBOR_MAX_DEPTH];
 } oa_cbor_reader;

@@ -1,22 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "otlp/value.h"
 
-#include "base/text.h"
+#include "otlp/cbor_write.h"
 #include "otlp/otlp.h"
 
 enum {
   /* A value in several pieces is copied together, once for each level of
    * nesting.  No encoder does that, so this bound only stops attackers. */
   MAX_JOINED = 1 << 20,
-  CBOR_TEXT = 0x60,
-  CBOR_BYTES = 0x40,
-  CBOR_NEGATIVE = 0x20,
-  CBOR_ARRAY = 0x9F,
-  CBOR_MAP = 0xBF,
-  CBOR_BREAK = 0xFF,
-  CBOR_FALSE = 0xF4,
-  CBOR_NULL = 0xF6,
-  CBOR_DOUBLE = 0xFB,
 };
 
 oa_status oa_any_read(oa_cursor cursor, oa_any *out) {
@@ -57,81 +48,28 @@ oa_status oa_any_read(oa_cursor cursor, oa_any *out) {
 
 /* --- CBOR --- */
 
-static oa_status put_head(oa_buf *out, uint8_t major, uint64_t value) {
-  OA_TRY(oa_buf_reserve(out, 9));
-  uint8_t *at = out->data + out->len;
-  unsigned bytes = 0;
-  if (value < 24) {
-    *at++ = (uint8_t)(major | value);
-  } else {
-    unsigned code = 24;
-    bytes = 1;
-    while (bytes < 8 && (value >> (8 * bytes)) != 0) {
-      bytes *= 2;
-      code++;
-    }
-    *at++ = (uint8_t)(major | code);
-  }
-  for (unsigned i = bytes; i > 0; i--) {
-    *at++ = (uint8_t)(value >> (8 * (i - 1)));
-  }
-  out->len = (size_t)(at - out->data);
-  return OA_OK;
-}
-
-static oa_status put_text(oa_buf *out, oa_cursor text, uint64_t *repaired) {
-  const size_t len = oa_cursor_left(&text);
-  if (oa_utf8_valid(text.at, len)) {
-    OA_TRY(put_head(out, CBOR_TEXT, len));
-    return oa_buf_put(out, text.at, len);
-  }
-  oa_buf valid = {0};
-  oa_status status = oa_utf8_repair(&valid, text.at, len);
-  if (status == OA_OK) {
-    status = put_head(out, CBOR_TEXT, valid.len);
-  }
-  if (status == OA_OK) {
-    status = oa_buf_put(out, valid.data, valid.len);
-  }
-  oa_buf_free(&valid);
-  *repaired += 1;
-  return status;
-}
-
-static oa_status put_int(oa_buf *out, uint64_t bits) {
-  const bool negative = (bits >> 63) != 0;
-  return put_head(out, negative ? CBOR_NEGATIVE : 0, negative ? ~bits : bits);
-}
-
-static oa_status put_double(oa_buf *out, uint64_t bits) {
-  uint8_t item[9] = {CBOR_DOUBLE};
-  for (unsigned i = 0; i < 8; i++) {
-    item[1 + i] = (uint8_t)(bits >> (56 - 8 * i));
-  }
-  return oa_buf_put(out, item, sizeof item);
-}
-
 static oa_status put_value(oa_cursor cursor, unsigned depth, oa_buf *out,
                            uint64_t *repaired) {
   oa_any any;
   OA_TRY(oa_any_read(cursor, &any));
   switch (any.tag) {
     case OA_ANY_STRING:
-      return put_text(out, any.bytes, repaired);
+      return oa_cbor_put_text(out, any.bytes.at, oa_cursor_left(&any.bytes),
+                              repaired);
     case OA_ANY_BOOL:
-      return oa_buf_put_byte(out, (uint8_t)(CBOR_FALSE + (any.bits != 0)));
+      return oa_buf_put_byte(out,
+                             (uint8_t)(OA_CBOR_BYTE_FALSE + (any.bits != 0)));
     case OA_ANY_INT:
-      return put_int(out, any.bits);
+      return oa_cbor_put_int(out, any.bits);
     case OA_ANY_DOUBLE:
-      return put_double(out, any.bits);
+      return oa_cbor_put_double(out, any.bits);
     case OA_ANY_BYTES:
-      OA_TRY(put_head(out, CBOR_BYTES, oa_cursor_left(&any.bytes)));
-      return oa_buf_put(out, any.bytes.at, oa_cursor_left(&any.bytes));
+      return oa_cbor_put_bytes(out, any.bytes.at, oa_cursor_left(&any.bytes));
     case OA_ANY_ARRAY:
     case OA_ANY_MAP:
       return oa_any_put_cbor(&any, depth, out, repaired);
     default:
-      return oa_buf_put_byte(out, CBOR_NULL);
+      return oa_buf_put_byte(out, OA_CBOR_BYTE_NULL);
   }
 }
 
@@ -142,7 +80,7 @@ static oa_status put_entry(oa_cursor cursor, unsigned depth, oa_buf *out,
   oa_cursor value;
   oa_status status = oa_key_value_read(cursor, &key, &value, &joined);
   if (status == OA_OK) {
-    status = put_text(out, key, repaired);
+    status = oa_cbor_put_text(out, key.at, oa_cursor_left(&key), repaired);
   }
   if (status == OA_OK) {
     status = put_value(value, depth, out, repaired);
@@ -177,7 +115,7 @@ oa_status oa_any_put_cbor(const oa_any *any, unsigned depth, oa_buf *out,
   if (depth >= OA_OTLP_MAX_DEPTH) {
     return OA_ERR_LIMIT;
   }
-  OA_TRY(oa_buf_put_byte(out, map ? CBOR_MAP : CBOR_ARRAY));
+  OA_TRY(oa_buf_put_byte(out, map ? OA_CBOR_BYTE_MAP : OA_CBOR_BYTE_ARRAY));
   while (!oa_cursor_done(&from)) {
     uint32_t tag;
     oa_cursor piece;
@@ -190,14 +128,14 @@ oa_status oa_any_put_cbor(const oa_any *any, unsigned depth, oa_buf *out,
     OA_TRY(put_items(piece, OA_TAG(1, OA_WIRE_BYTES), map, depth + 1, out,
                      repaired));
   }
-  return oa_buf_put_byte(out, CBOR_BREAK);
+  return oa_buf_put_byte(out, OA_CBOR_BYTE_BREAK);
 }
 
 oa_status oa_attributes_put_cbor(oa_cursor message, uint32_t tag, oa_buf *out,
                                  uint64_t *repaired) {
-  OA_TRY(oa_buf_put_byte(out, CBOR_MAP));
+  OA_TRY(oa_buf_put_byte(out, OA_CBOR_BYTE_MAP));
   OA_TRY(put_items(message, tag, true, 0, out, repaired));
-  return oa_buf_put_byte(out, CBOR_BREAK);
+  return oa_buf_put_byte(out, OA_CBOR_BYTE_BREAK);
 }
 
 oa_status oa_pieces_add(oa_pieces *pieces, oa_cursor *cursor) {
