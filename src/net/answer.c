@@ -6,17 +6,10 @@
 
 #include "base/mem.h"
 #include "net/http1_session.h"
+#include "net/http2.h"
 #include "net/stream.h"
 
-/* A header field of two literals; the session need not copy them. */
-#define FIELD(NAME, VALUE)                                           \
-  {                                                                  \
-    (uint8_t *)(NAME), (uint8_t *)(VALUE), sizeof(NAME) - 1,         \
-        sizeof(VALUE) - 1,                                           \
-        NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE \
-  }
-
-#define ACCEPTED FIELD("grpc-accept-encoding", OA_ANSWER_ENCODINGS)
+#define ACCEPTED OA_HTTP2_FIELD("grpc-accept-encoding", OA_ANSWER_ENCODINGS)
 
 /* A field whose NAME is a literal and whose VALUE is copied. */
 static nghttp2_nv field(const char *name, const char *value, size_t len) {
@@ -62,8 +55,8 @@ static void send_error(oa_stream *stream, const oa_grpc_reply_data *reply) {
   enum { FIRST = 3 };
   oa_trailer_text text = {.number = ""};
   nghttp2_nv fields[FIRST + OA_STATUS_FIELDS] = {
-      FIELD(":status", "200"), FIELD("content-type", "application/grpc"),
-      ACCEPTED};
+      OA_HTTP2_FIELD(":status", "200"),
+      OA_HTTP2_FIELD("content-type", "application/grpc"), ACCEPTED};
   const size_t count = FIRST + oa_answer_status(fields + FIRST, &text, reply);
   submitted(stream, nghttp2_submit_response(stream->connection->session,
                                             stream->id, fields, count, NULL));
@@ -83,7 +76,7 @@ static ssize_t read_out(nghttp2_session *session, int32_t id, uint8_t *buf,
   }
   *flags |= NGHTTP2_DATA_FLAG_EOF;
   if (stream->trailers) {
-    nghttp2_nv status = FIELD("grpc-status", "0");
+    nghttp2_nv status = OA_HTTP2_FIELD("grpc-status", "0");
     *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
     if (nghttp2_submit_trailer(session, id, &status, 1) != 0) {
       return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
@@ -102,8 +95,9 @@ static bool make_out(oa_stream *stream, size_t len) {
 }
 
 static void send_message(oa_stream *stream, const oa_grpc_reply_data *reply) {
-  nghttp2_nv fields[] = {FIELD(":status", "200"),
-                         FIELD("content-type", "application/grpc"), ACCEPTED};
+  nghttp2_nv fields[] = {OA_HTTP2_FIELD(":status", "200"),
+                         OA_HTTP2_FIELD("content-type", "application/grpc"),
+                         ACCEPTED};
   const size_t len = reply->message_len;
   oa_grpc_prefix_encode(stream->out, len);
   if (len > 0) {

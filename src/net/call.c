@@ -14,10 +14,6 @@ const char *oa_call_header(const oa_call *call, const char *name, size_t *len) {
   return oa_head_find(&stream_of(call)->head, name, len);
 }
 
-const char *oa_call_query(const oa_call *call) {
-  return oa_head_query(&stream_of(call)->head);
-}
-
 /* --- handing over --- */
 
 /* Decompresses the message.  False: the call has been refused. */

@@ -77,13 +77,6 @@ const char *oa_head_find(const oa_head *head, const char *name, size_t *len) {
   return NULL;
 }
 
-const char *oa_head_query(const oa_head *head) {
-  size_t len;
-  const char *target = oa_head_find(head, ":path", &len);
-  const char *mark = target == NULL ? NULL : memchr(target, '?', len);
-  return mark == NULL ? "" : mark + 1;
-}
-
 static const uint8_t *find(const oa_head *head, const char *name, size_t *len) {
   return (const uint8_t *)oa_head_find(head, name, len);
 }

@@ -46,9 +46,6 @@ void oa_head_finish(oa_head *head);
 /* The first field called NAME, terminated, or NULL. */
 const char *oa_head_find(const oa_head *head, const char *name, size_t *len);
 
-/* What stands behind the question mark of the target; "" when nothing does. */
-const char *oa_head_query(const oa_head *head);
-
 /* Forgets all fields; memory is kept when it is little. */
 void oa_head_clear(oa_head *head);
 

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "base/mem.h"
+#include "net/http2.h"
 
 enum {
   /* HTTP/2 counts this many bytes for each field besides its text (RFC 9113,
@@ -17,33 +18,12 @@ struct oa_hpack {
   nghttp2_hd_inflater *inflater;
 };
 
-static void *hpack_malloc(size_t size, void *user) {
-  (void)user;
-  return oa_malloc(size);
-}
-
-static void hpack_free(void *block, void *user) {
-  (void)user;
-  oa_free(block);
-}
-
-static void *hpack_calloc(size_t count, size_t size, void *user) {
-  (void)user;
-  return oa_calloc(count, size);
-}
-
-static void *hpack_realloc(void *block, size_t size, void *user) {
-  (void)user;
-  return oa_realloc(block, size);
-}
-
 oa_status oa_hpack_new(oa_hpack **out) {
   oa_hpack *hpack = oa_calloc(1, sizeof *hpack);
   if (hpack == NULL) {
     return OA_ERR_NOMEM;
   }
-  hpack->mem = (nghttp2_mem){NULL, hpack_malloc, hpack_free, hpack_calloc,
-                             hpack_realloc};
+  hpack->mem = oa_http2_mem();
   if (nghttp2_hd_inflate_new2(&hpack->inflater, &hpack->mem) != 0) {
     oa_free(hpack);
     return OA_ERR_NOMEM;

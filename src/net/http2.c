@@ -56,6 +56,11 @@ static void *session_realloc(void *block, size_t size, void *user) {
   return oa_realloc(block, size);
 }
 
+nghttp2_mem oa_http2_mem(void) {
+  return (nghttp2_mem){NULL, session_malloc, session_free, session_calloc,
+                       session_realloc};
+}
+
 static oa_stream *find(nghttp2_session *session, int32_t id) {
   return nghttp2_session_get_stream_user_data(session, id);
 }
@@ -274,8 +279,7 @@ static oa_status greet(oa_connection *connection) {
 
 oa_status oa_http2_open(oa_connection *connection) {
   const oa_thread *thread = connection->thread;
-  nghttp2_mem mem = {NULL, session_malloc, session_free, session_calloc,
-                     session_realloc};
+  nghttp2_mem mem = oa_http2_mem();
   if (nghttp2_session_server_new3(&connection->session, thread->http2_callbacks,
                                   connection, thread->http2_option,
                                   &mem) != 0) {

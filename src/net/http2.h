@@ -13,6 +13,17 @@
 
 #include "net/connection.h"
 
+/* A header field of two literals, which the session need not copy. */
+#define OA_HTTP2_FIELD(NAME, VALUE)                                  \
+  {                                                                  \
+    (uint8_t *)(NAME), (uint8_t *)(VALUE), sizeof(NAME) - 1,         \
+        sizeof(VALUE) - 1,                                           \
+        NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE \
+  }
+
+/* Has nghttp2 take its memory where we take ours. */
+nghttp2_mem oa_http2_mem(void);
+
 /* What the sessions of one thread have in common; freed with nghttp2's own
  * functions, also after a failure. */
 oa_status oa_http2_prepare(nghttp2_option **option,

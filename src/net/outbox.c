@@ -3,17 +3,11 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "net/http2.h"
 #include "net/stream.h"
 
 /* Bytes that have been sent and still stand in front of the queue. */
 enum { MOVE_AT = 64 * 1024 };
-
-#define FIELD(NAME, VALUE)                                           \
-  {                                                                  \
-    (uint8_t *)(NAME), (uint8_t *)(VALUE), sizeof(NAME) - 1,         \
-        sizeof(VALUE) - 1,                                           \
-        NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE \
-  }
 
 bool oa_outbox_empty(const oa_stream *stream) {
   return stream->out_queue.at == stream->out_queue.bytes.len;
@@ -81,8 +75,9 @@ static ssize_t read_queue(nghttp2_session *session, int32_t id, uint8_t *buf,
 
 void oa_outbox_open(oa_stream *stream) {
   const nghttp2_nv fields[] = {
-      FIELD(":status", "200"), FIELD("content-type", "application/grpc"),
-      FIELD("grpc-accept-encoding", OA_ANSWER_ENCODINGS)};
+      OA_HTTP2_FIELD(":status", "200"),
+      OA_HTTP2_FIELD("content-type", "application/grpc"),
+      OA_HTTP2_FIELD("grpc-accept-encoding", OA_ANSWER_ENCODINGS)};
   const nghttp2_data_provider provider = {.source = {.ptr = stream},
                                           .read_callback = read_queue};
   oa_connection *connection = stream->connection;

@@ -210,10 +210,6 @@ void oa_server_set_tls(oa_server *server, oa_tls_context *tls);
  * Not terminated: *LEN says how long it is. */
 const char *oa_call_header(const oa_call *call, const char *name, size_t *len);
 
-/* The query of the request's target, as it came and without the question mark;
- * "" when there is none. */
-const char *oa_call_query(const oa_call *call);
-
 /* Ends a gRPC CALL, one of the kind HTTP. */
 void oa_call_reply(oa_call *call, const oa_grpc_reply_data *reply);
 void oa_call_reply_http(oa_call *call, const oa_http_reply_data *reply);
