@@ -67,10 +67,12 @@ static void wait_for_events(load *run, struct pollfd *fds) {
 static void run_load(load *run) {
   struct pollfd fds[MAX_CONNECTIONS];
   run->begin = now_ns();
-  while (run->ok + run->failed < run->requests) {
+  /* With a rate there may be one request for all: each in turn comes first. */
+  for (unsigned first = 0; run->ok + run->failed < run->requests; first++) {
     for (unsigned i = 0; i < run->connections; i++) {
-      run->protocol->start(&run->conns[i]);
-      flush(&run->conns[i]);
+      connection *conn = &run->conns[(first + i) % run->connections];
+      run->protocol->start(conn);
+      flush(conn);
     }
     wait_for_events(run, fds);
     for (unsigned i = 0; i < run->connections; i++) {

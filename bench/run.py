@@ -2,12 +2,13 @@
 """`./dev bench [NAME...]` comes here: runs the benchmark NAME."""
 import sys
 
+import acks
 import ingest
 import protocols
 import stages
 
-BENCHES = {"ingest": ingest.main, "protocols": protocols.main,
-           "stages": stages.main}
+BENCHES = {"acks": acks.main, "ingest": ingest.main,
+           "protocols": protocols.main, "stages": stages.main}
 
 
 def main(arguments):

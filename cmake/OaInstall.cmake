@@ -47,5 +47,10 @@ install(FILES ${CMAKE_BINARY_DIR}/otlp-arrow.pc
 install(FILES ${CMAKE_BINARY_DIR}/OtlpArrowConfig.cmake
   ${CMAKE_BINARY_DIR}/OtlpArrowConfigVersion.cmake
   DESTINATION ${OA_CMAKE_DIR})
+# For whoever packages or copies them: where units belong is the system's
+# business.
+install(FILES packaging/otlp-arrow.service packaging/otlp-arrow.socket
+  packaging/otlp-arrow-flight.socket packaging/otlp-arrow-dashboard.socket
+  DESTINATION ${CMAKE_INSTALL_DOCDIR}/systemd)
 install(FILES LICENSE README.md CHANGELOG.md
   DESTINATION ${CMAKE_INSTALL_DOCDIR})

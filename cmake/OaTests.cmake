@@ -9,7 +9,12 @@ set(OA_THREAD_TESTS "^test_(net_|grpc_|pipeline|writer|store|admin|service)")
 add_custom_target(oa_thread_tests)
 
 function(oa_unit_test name source)
-  add_executable(${name} ${source})
+  # A file of a program is in no library: its test is linked with it.
+  string(REGEX REPLACE "^test_" "src/cli/" program_file ${name}.c)
+  if(NOT EXISTS ${CMAKE_SOURCE_DIR}/${program_file})
+    set(program_file)
+  endif()
+  add_executable(${name} ${source} ${program_file})
   target_include_directories(${name} PRIVATE src)
   target_link_libraries(${name} PRIVATE otlp_arrow_static
     ${OA_DEPENDENCIES} PkgConfig::OA_CMOCKA)

@@ -116,6 +116,13 @@ typedef enum oa_listener {
   OA_LISTENER_DASHBOARD     /* dashboard.port: health and metrics */
 } oa_listener;
 
+/* Has LISTENER take connections from SOCKET, a TCP socket that listens already,
+ * in place of its address and port: one from a service manager, whose early
+ * connections are served too.  The service copies the descriptor when it
+ * starts; until then it must stay open.  OA_ERR_CONFIG when it is none such. */
+OA_API oa_status oa_config_set_socket(oa_config *config, oa_listener listener,
+                                      int socket, oa_error *error);
+
 /* Starts a service that listens when this returns.  CONFIG may change or be
  * freed afterwards.  OA_ERR_CONFIG; OA_ERR_IO when a port is taken or the
  * directory cannot be used or belongs to another service; OA_ERR_NOMEM.
@@ -132,11 +139,22 @@ OA_API uint16_t oa_service_port(const oa_service *service,
 OA_API oa_status oa_service_flush(oa_service *service, uint32_t timeout_ms,
                                   oa_error *error);
 
-/* Reads the files of protocols.tls and of the keys again, for certificates
- * that are renewed and keys that come and go.  Other settings need a new
- * service.  What has changed is logged.  OA_ERR_CONFIG when a file cannot be
- * used: what was read from it before stays in force.  OA_ERR_NOMEM. */
-OA_API oa_status oa_service_reload(oa_service *service, oa_error *error);
+/* Puts CONFIG in force as far as a running service can: certificates and keys,
+ * log.level and log.format, the intervals of writing and of keeping, the
+ * buffers' sizes, the storage's sizes, age and compression (for the next
+ * files).  Other settings that differ need a new service; one log line names
+ * them, and one what has changed.  Files of certificates and keys are read
+ * again in any case, CONFIG may be NULL for that alone.  OA_ERR_CONFIG when
+ * something in it is wrong or a file cannot be used, OA_ERR_NOMEM: then nothing
+ * has changed. */
+OA_API oa_status oa_service_reload(oa_service *service, const oa_config *config,
+                                   oa_error *error);
+
+/* Whether each of the service's threads has made progress within the last
+ * SILENCE_MS, for watchdogs; threads look up several times a second unless a
+ * disk stops them.  OA_ERR_BUSY names one that has not.  Any thread. */
+OA_API oa_status oa_service_check(oa_service *service, uint32_t silence_ms,
+                                  oa_error *error);
 
 /* Stops listening, lets requests end for at most shutdown_timeout, writes
  * everything, ends the files and frees SERVICE, also when it returns a
@@ -149,5 +167,6 @@ OA_API oa_status oa_service_stop(oa_service *service, oa_error *error);
 #endif
 
 #include "otlp_arrow_reader.h"
+#include "otlp_arrow_verify.h"
 
 #endif

@@ -4,6 +4,7 @@
 #include "service/service.h"
 
 #include "base/mem.h"
+#include "net/inherit.h"
 #include "otlp_arrow.h"
 #include "service/config.h"
 #include "service/secure.h"
@@ -100,6 +101,18 @@ oa_status oa_config_set_authenticator(oa_config *config,
   return OA_OK;
 }
 
+oa_status oa_config_set_socket(oa_config *config, oa_listener listener,
+                               int socket, oa_error *error) {
+  char address[OA_ADDRESS_SIZE];
+  uint16_t port;
+  if (config == NULL || (unsigned)listener >= OA_CONFIG_SOCKETS) {
+    return refuse_null(error);
+  }
+  OA_TRY(oa_socket_inspect(socket, address, &port, error));
+  config->sockets[listener] = socket;
+  return OA_OK;
+}
+
 oa_status oa_config_check(const oa_config *config, oa_error *error) {
   if (config == NULL) {
     return refuse_null(error);
@@ -147,9 +160,16 @@ oa_status oa_service_flush(oa_service *service, uint32_t timeout_ms,
              : oa_error_set(error, status, "%s", oa_status_text(status));
 }
 
-oa_status oa_service_reload(oa_service *service, oa_error *error) {
+oa_status oa_service_reload(oa_service *service, const oa_config *config,
+                            oa_error *error) {
   return service == NULL ? refuse_null(error)
-                         : oa_service_renew(service, error);
+                         : oa_service_renew(service, config, error);
+}
+
+oa_status oa_service_check(oa_service *service, uint32_t silence_ms,
+                           oa_error *error) {
+  return service == NULL ? refuse_null(error)
+                         : oa_service_probe(service, silence_ms, error);
 }
 
 oa_status oa_service_stop(oa_service *service, oa_error *error) {

@@ -298,6 +298,9 @@ static oa_status put_list(oa_ipc_writer *writer, const oa_field *field,
 oa_status oa_ipc_put_array(oa_ipc_writer *writer, const oa_field *field,
                            const oa_array *array) {
   const size_t length = (size_t)array->length;
+  if (writer->stop != NULL && writer->stop(writer->stop_context)) {
+    return OA_ERR_BUSY;
+  }
   if (field->type == OA_TYPE_NULL && !field->dictionary) {
     return put_node(writer, array->length, array->length);
   }

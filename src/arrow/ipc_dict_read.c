@@ -157,7 +157,12 @@ static oa_status append(oa_ipc_reader *reader, oa_ipc_dict *dict,
 
 static oa_status replace(oa_ipc_reader *reader, oa_ipc_dict *dict,
                          const oa_array *values, oa_error *error) {
-  oa_ipc_dict fresh = {.id = dict->id, .values = dict->values};
+  oa_purse *purse = reader->limits.purse;
+  oa_ipc_dict fresh = {.id = dict->id,
+                       .values = dict->values,
+                       .validity = {.purse = purse},
+                       .offsets = {.purse = purse},
+                       .bytes = {.purse = purse}};
   oa_status status = append(reader, &fresh, values, error);
   if (status != OA_OK) {
     oa_ipc_dict_reset(&fresh);

@@ -15,6 +15,7 @@ oa_status oa_ipc_reader_new_with(oa_ipc_reader **out,
   reader->inflater = inflater;
   reader->shares_inflater = true;
   oa_arena_init(&reader->batch_arena, reader->limits.max_memory);
+  reader->batch_arena.purse = reader->limits.purse;
   *out = reader;
   return OA_OK;
 }

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "arrow/array.h"
+#include "base/account.h"
 #include "base/error.h"
 #include "codec/codec.h"
 
@@ -27,6 +28,7 @@ typedef struct oa_ipc_limits {
   size_t max_memory;  /* bytes decompressed or kept at a time */
   size_t max_fields;  /* fields of a schema, at all depths */
   unsigned max_depth; /* nesting of fields */
+  oa_purse *purse;    /* borrowed; counts all memory; NULL = nobody does */
 } oa_ipc_limits;
 
 /* 1 GiB a message, 4 GiB of memory, 4,096 fields, depth 64. */

@@ -444,6 +444,7 @@ oa_status oa_ipc_read_schema(oa_ipc_reader *reader, const oa_flat_table *head,
       .reader = reader, .arena = &reader->schema_arena, .error = error};
   oa_schema schema = {0};
   oa_arena_init(s.arena, SCHEMA_BASE + meta_len * SCHEMA_GROWTH);
+  s.arena->purse = reader->limits.purse;
   oa_status status = make_room(&s, meta_len);
   if (status == OA_OK) {
     status = read_all(&s, head, &schema);

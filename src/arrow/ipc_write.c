@@ -178,16 +178,8 @@ static size_t put_batch_table(oa_ipc_writer *writer, oa_flat_builder *flat,
   return table;
 }
 
-/* Which message it is. */
-typedef struct message_kind {
-  int64_t dictionary; /* its id, or negative: a RecordBatch */
-  bool delta;
-} message_kind;
-
-/* Puts the frame and flatbuffer of the message whose body was just made into
- * META. */
-static oa_status put_header(oa_ipc_writer *writer, int64_t rows,
-                            message_kind kind) {
+oa_status oa_ipc_put_header(oa_ipc_writer *writer, int64_t rows,
+                            oa_ipc_kind kind) {
   const size_t frame = writer->meta.len;
   oa_flat_builder flat;
   OA_TRY(oa_buf_put_zeros(&writer->meta, OA_IPC_PREFIX));
@@ -231,7 +223,7 @@ static oa_status pad_to_block(oa_ipc_writer *writer, size_t header) {
  * bytes are made after them. */
 static oa_status put_message(oa_ipc_writer *writer, const oa_field *fields,
                              const oa_array *columns, size_t count,
-                             int64_t rows, message_kind kind) {
+                             int64_t rows, oa_ipc_kind kind) {
   const size_t first = writer->pieces.len;
   const size_t meta = writer->meta.len;
   /* A dictionary that is left out must not move the places of the others. */
@@ -246,11 +238,11 @@ static oa_status put_message(oa_ipc_writer *writer, const oa_field *fields,
   for (size_t i = 0; i < count; i++) {
     OA_TRY(oa_ipc_put_array(writer, &fields[i], &columns[i]));
   }
-  OA_TRY(put_header(writer, rows, kind));
+  OA_TRY(oa_ipc_put_header(writer, rows, kind));
   if (kind.dictionary < 0 && writer->block > 1) {
     OA_TRY(pad_to_block(writer, writer->meta.len - meta));
     writer->meta.len = meta;
-    OA_TRY(put_header(writer, rows, kind));
+    OA_TRY(oa_ipc_put_header(writer, rows, kind));
   }
   oa_ipc_piece *piece = (void *)(writer->pieces.data + first);
   piece->len = writer->meta.len - meta;
@@ -326,7 +318,7 @@ static oa_array entries_from(const oa_array *dictionary, const oa_field *values,
 /* What the stream lacks of a dictionary of which it has SENT entries. */
 static oa_status put_growth(oa_ipc_writer *writer, const oa_field *plain,
                             const oa_array *values, size_t id, int64_t sent) {
-  const message_kind kind = {.dictionary = (int64_t)id, .delta = sent > 0};
+  const oa_ipc_kind kind = {.dictionary = (int64_t)id, .delta = sent > 0};
   if (sent == values->length) {
     return OA_OK;
   }
@@ -359,7 +351,7 @@ static oa_status put_dictionary(oa_ipc_writer *writer, const oa_field *field,
     kept->in_stream = false;
   }
   return put_message(writer, &plain, values, 1, values->length,
-                     (message_kind){.dictionary = (int64_t)id});
+                     (oa_ipc_kind){.dictionary = (int64_t)id});
 }
 
 static oa_status put_dictionaries(oa_ipc_writer *writer, const oa_field *fields,
@@ -388,7 +380,7 @@ static oa_status write_batch(oa_ipc_writer *writer, const oa_array *columns,
   OA_TRY(put_dictionaries(writer, schema->fields, columns, schema->field_count,
                           sent, &next_id));
   OA_TRY(put_message(writer, schema->fields, columns, schema->field_count, rows,
-                     (message_kind){.dictionary = -1}));
+                     (oa_ipc_kind){.dictionary = -1}));
   return finish(writer, out);
 }
 
@@ -409,6 +401,12 @@ void oa_ipc_writer_set_align(oa_ipc_writer *writer, size_t align) {
 
 void oa_ipc_writer_set_block(oa_ipc_writer *writer, size_t block) {
   writer->block = block;
+}
+
+void oa_ipc_writer_set_stop(oa_ipc_writer *writer, bool (*stop)(void *context),
+                            void *context) {
+  writer->stop = stop;
+  writer->stop_context = context;
 }
 
 void oa_ipc_writer_commit(oa_ipc_writer *writer) {

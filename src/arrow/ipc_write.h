@@ -14,6 +14,7 @@
 #ifndef OA_ARROW_IPC_WRITE_H
 #define OA_ARROW_IPC_WRITE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/uio.h>
@@ -75,6 +76,12 @@ void oa_ipc_writer_set_align(oa_ipc_writer *writer, size_t align);
  * message before it.  For files that are written in whole disk blocks.  Before
  * the first batch; 1, the default, pads nothing. */
 void oa_ipc_writer_set_block(oa_ipc_writer *writer, size_t block);
+
+/* Asks STOP before each column of a batch, also one inside a list: when it
+ * says true the call returns OA_ERR_BUSY.  For long work that must be able to
+ * end, or to rest, at any time. */
+void oa_ipc_writer_set_stop(oa_ipc_writer *writer, bool (*stop)(void *context),
+                            void *context);
 
 /* Says that the pieces of the last batch stand in the stream: small
  * dictionaries that stay the same are then left out of the next one.  Without

@@ -40,6 +40,8 @@ struct oa_ipc_writer {
   uint64_t body_at;       /* bytes of the body of the message being made */
   oa_ipc_dict_kept *kept; /* a dictionary id each */
   size_t dict_count;
+  bool (*stop)(void *context); /* NULL: nobody wants to */
+  void *stop_context;
 };
 
 /* Ends a message in META whose flatbuffer is complete: pads it and fills in
@@ -50,6 +52,17 @@ oa_status oa_ipc_end_frame(oa_buf *meta, size_t frame);
  * of the header. */
 size_t oa_ipc_put_message(oa_flat_builder *flat, size_t root, int header_type,
                           uint64_t body_length);
+
+/* Which message it is. */
+typedef struct oa_ipc_kind {
+  int64_t dictionary; /* its id, or negative: a RecordBatch */
+  bool delta;
+} oa_ipc_kind;
+
+/* Puts the frame and flatbuffer of the message whose nodes, buffers and body
+ * length stand in WRITER behind META. */
+oa_status oa_ipc_put_header(oa_ipc_writer *writer, int64_t rows,
+                            oa_ipc_kind kind);
 
 /* Appends the framed Schema message of SCHEMA to OUT. */
 oa_status oa_ipc_put_schema(const oa_schema *schema, oa_buf *out);

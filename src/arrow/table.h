@@ -10,8 +10,9 @@
  * or an empty list, when the field is not nullable), written only when a later
  * row puts a value, and a column without any value has no memory at all.
  *
- * Putting cannot fail at once: when memory runs out the table turns `failed`
- * and swallows what follows; the caller looks once, after a whole request.
+ * Putting cannot fail at once: when memory runs out, or the tree's purse
+ * refuses it, the table turns `failed` and swallows what follows; the caller
+ * looks once, after a whole request.
  *
  * One thread at a time.
  */
@@ -24,6 +25,7 @@
 #include <string.h>
 
 #include "arrow/array.h"
+#include "base/account.h"
 #include "base/dict.h"
 #include "base/inline.h"
 #include "base/status.h"
@@ -40,15 +42,20 @@ typedef struct oa_column {
   uint32_t dirty;    /* values of rows in [filled, dirty) are not zero */
   bool gaps;         /* a row was passed over: validity says which */
   bool starts_gaps;  /* nullable, and no row was passed over yet */
-  oa_buf bytes;      /* utf8, binary */
-  oa_dict *dict;     /* dictionary columns */
-  oa_table *child;   /* list columns: the items */
+  uint32_t room;     /* rows that values or offsets have memory for */
+  uint32_t bits_room; /* and validity */
+  size_t paid;        /* bytes of both that the tree's purse has counted */
+  oa_buf bytes;       /* utf8, binary */
+  oa_dict *dict;      /* dictionary columns */
+  oa_table *child;    /* list columns: the items */
 } oa_column;
 
 /* What all tables of one tree share. */
 typedef struct oa_table_tree {
+  oa_purse purse;    /* of all memory that the rows take */
   size_t text;       /* heap bytes of utf8 and binary values */
   bool failed;       /* no memory, or offsets past 32 bits */
+  bool outgrown;     /* more rows than a table may have; the owner clears it */
   uint8_t sink[64];  /* where values go after a failure */
   uint64_t repaired; /* strings that were not UTF-8, since it was zeroed */
   oa_buf scratch;    /* the repaired string */
@@ -58,7 +65,9 @@ struct oa_table {
   oa_column *columns;
   size_t column_count;
   uint32_t length;   /* whole rows */
-  uint32_t capacity; /* rows that the columns have room for */
+  uint32_t capacity; /* rows that may be written */
+  uint32_t room;     /* rows that the columns have address space for */
+  uint32_t max_rows; /* 0 = as many as 32 bits may count */
   uint32_t row_bits; /* of memory that a row takes in columns with values */
   oa_table_tree *tree;
   oa_array *arrays; /* the finished columns */
@@ -93,8 +102,9 @@ OA_INLINE size_t oa_table_used(const oa_table *table) {
 
 oa_status oa_table_grow(oa_table *table);
 
-/* Makes sure that MORE rows from `length` on may be written.  OA_ERR_NOMEM;
- * OA_ERR_LIMIT: more rows than 32 bits may count.  Both fail the table. */
+/* Makes sure that MORE rows from `length` on may be written.  OA_ERR_NOMEM,
+ * also when the purse refuses; OA_ERR_LIMIT: more rows than max_rows.  Both
+ * fail the table. */
 oa_status oa_table_reserve_rows(oa_table *table, size_t more);
 
 /* Makes sure that the row at `length` may be written. */

@@ -27,13 +27,22 @@ static uint8_t *bytes_of(oa_arena_chunk *chunk) {
 
 static oa_status add_chunk(oa_arena *arena, size_t size) {
   const size_t cap = size < ARENA_CHUNK ? ARENA_CHUNK : size;
+  if (!oa_purse_take(arena->purse, HEADER + cap)) {
+    return OA_ERR_NOMEM;
+  }
   oa_arena_chunk *chunk = oa_malloc(HEADER + cap);
   if (chunk == NULL) {
+    oa_purse_give(arena->purse, HEADER + cap);
     return OA_ERR_NOMEM;
   }
   *chunk = (oa_arena_chunk){.next = arena->chunks, .cap = cap};
   arena->chunks = chunk;
   return OA_OK;
+}
+
+static void free_chunk(oa_arena *arena, oa_arena_chunk *chunk) {
+  oa_purse_give(arena->purse, HEADER + chunk->cap);
+  oa_free(chunk);
 }
 
 oa_status oa_arena_get(oa_arena *arena, size_t size, void **out) {
@@ -85,7 +94,7 @@ void oa_arena_reset(oa_arena *arena) {
     if (kept == NULL && chunk->cap == ARENA_CHUNK) {
       kept = chunk;
     } else {
-      oa_free(chunk);
+      free_chunk(arena, chunk);
     }
   }
   if (kept != NULL) {
@@ -100,7 +109,7 @@ void oa_arena_free(oa_arena *arena) {
   while (arena->chunks != NULL) {
     oa_arena_chunk *chunk = arena->chunks;
     arena->chunks = chunk->next;
-    oa_free(chunk);
+    free_chunk(arena, chunk);
   }
   arena->used = 0;
 }

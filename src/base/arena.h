@@ -10,19 +10,22 @@
 
 #include <stddef.h>
 
+#include "base/account.h"
 #include "base/status.h"
 
 typedef struct oa_arena {
   struct oa_arena_chunk *chunks; /* the newest first */
   size_t used;                   /* bytes given out, with alignment */
   size_t max;
+  oa_purse *purse; /* borrowed; counts the memory; NULL = nobody does */
 } oa_arena;
 
-/* An empty arena that never gives out more than MAX bytes. */
+/* An empty arena without a purse that never gives out more than MAX bytes. */
 void oa_arena_init(oa_arena *arena, size_t max);
 
 /* SIZE bytes, aligned for any type; or COUNT times SIZE zero bytes.
- * OA_ERR_LIMIT: MAX would be passed.  OA_ERR_NOMEM. */
+ * OA_ERR_LIMIT: MAX would be passed.  OA_ERR_NOMEM, also when the purse
+ * refuses. */
 oa_status oa_arena_get(oa_arena *arena, size_t size, void **out);
 oa_status oa_arena_get_zeroed(oa_arena *arena, size_t count, size_t size,
                               void **out);

@@ -17,8 +17,15 @@ oa_status oa_buf_grow(oa_buf *buf, size_t extra) {
   if (cap < need) {
     cap = need;
   }
+  if (!oa_purse_take(buf->purse, cap - buf->cap)) {
+    cap = need; /* then without room for more */
+    if (!oa_purse_take(buf->purse, cap - buf->cap)) {
+      return OA_ERR_NOMEM;
+    }
+  }
   uint8_t *data = oa_realloc(buf->data, cap);
   if (data == NULL) {
+    oa_purse_give(buf->purse, cap - buf->cap);
     return OA_ERR_NOMEM;
   }
   buf->data = data;
@@ -54,5 +61,6 @@ oa_status oa_buf_printf(oa_buf *buf, const char *format, ...) {
 
 void oa_buf_free(oa_buf *buf) {
   oa_free(buf->data);
-  *buf = (oa_buf){0};
+  oa_purse_give(buf->purse, buf->cap);
+  *buf = (oa_buf){.purse = buf->purse};
 }

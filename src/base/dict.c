@@ -52,21 +52,41 @@ static uint32_t hash_of(const oa_dict *dict, uint32_t number) {
   return oa_dict_hash(dict, bytes, len);
 }
 
+/* Bytes of SLOTS slots. */
+static size_t slots_size(const oa_dict *dict, uint32_t slots) {
+  return (size_t)slots * (sizeof *dict->tags + sizeof *dict->numbers);
+}
+
+static size_t offsets_size(const oa_dict *dict, uint32_t capacity) {
+  return ((size_t)capacity + 1) * sizeof *dict->offsets;
+}
+
+static uint32_t slot_count(const oa_dict *dict) {
+  return dict->tags == NULL ? 0 : dict->mask + 1;
+}
+
 static bool grow_slots(oa_dict *dict) {
-  const uint32_t old = dict->tags == NULL ? 0 : dict->mask + 1;
+  oa_purse *purse = dict->bytes.purse;
+  const uint32_t old = slot_count(dict);
   if (old > UINT32_MAX / 4) {
     return false;
   }
   const uint32_t size = old == 0 ? FIRST_SLOTS : old * 2;
+  /* For a moment there are both. */
+  if (!oa_purse_take(purse, slots_size(dict, size))) {
+    return false;
+  }
   uint8_t *tags = oa_calloc(size, sizeof *tags);
   uint32_t *numbers = oa_malloc(size * sizeof *numbers);
   if (tags == NULL || numbers == NULL) {
     oa_free(tags);
     oa_free(numbers);
+    oa_purse_give(purse, slots_size(dict, size));
     return false;
   }
   oa_free(dict->tags);
   oa_free(dict->numbers);
+  oa_purse_give(purse, slots_size(dict, old));
   dict->tags = tags;
   dict->numbers = numbers;
   dict->mask = size - 1;
@@ -79,9 +99,15 @@ static bool grow_slots(oa_dict *dict) {
 static bool grow_offsets(oa_dict *dict) {
   const uint32_t capacity =
       dict->capacity == 0 ? FIRST_STRINGS : dict->capacity * 2;
-  int32_t *offsets =
-      oa_realloc(dict->offsets, ((size_t)capacity + 1) * sizeof *offsets);
+  const size_t size = offsets_size(dict, capacity);
+  const size_t more =
+      dict->offsets == NULL ? size : size - offsets_size(dict, dict->capacity);
+  if (!oa_purse_take(dict->bytes.purse, more)) {
+    return false;
+  }
+  int32_t *offsets = oa_realloc(dict->offsets, size);
   if (offsets == NULL) {
+    oa_purse_give(dict->bytes.purse, more);
     return false;
   }
   offsets[0] = 0;
@@ -139,22 +165,23 @@ void oa_dict_clear(oa_dict *dict) {
   }
 }
 
+/* What there is beside the strings' bytes. */
+static size_t index_memory(const oa_dict *dict) {
+  const size_t offsets =
+      dict->offsets == NULL ? 0 : offsets_size(dict, dict->capacity);
+  return offsets + slots_size(dict, slot_count(dict));
+}
+
 size_t oa_dict_memory(const oa_dict *dict) {
-  size_t memory = dict->bytes.cap;
-  if (dict->tags != NULL) {
-    memory +=
-        ((size_t)dict->mask + 1) * (sizeof *dict->tags + sizeof *dict->numbers);
-  }
-  if (dict->offsets != NULL) {
-    memory += ((size_t)dict->capacity + 1) * sizeof *dict->offsets;
-  }
-  return memory;
+  return dict->bytes.cap + index_memory(dict);
 }
 
 void oa_dict_free(oa_dict *dict) {
+  oa_purse *purse = dict->bytes.purse;
+  oa_purse_give(purse, index_memory(dict));
   oa_buf_free(&dict->bytes);
   oa_free(dict->offsets);
   oa_free(dict->tags);
   oa_free(dict->numbers);
-  *dict = (oa_dict){.seed = dict->seed};
+  *dict = (oa_dict){.seed = dict->seed, .bytes = {.purse = purse}};
 }

@@ -23,7 +23,7 @@
  * to the string only when they match: a string that is new, as ids are, costs
  * one look. */
 typedef struct oa_dict {
-  oa_buf bytes;      /* all strings */
+  oa_buf bytes;      /* all strings; its purse pays for the rest too */
   int32_t *offsets;  /* count + 1; NULL while empty */
   uint8_t *tags;     /* of the slots; 0 = free */
   uint32_t *numbers; /* of the slots' strings */
@@ -47,8 +47,8 @@ OA_INLINE void oa_dict_prefetch(const oa_dict *dict, uint32_t hash) {
 int32_t oa_dict_find(const oa_dict *dict, const void *bytes, size_t len,
                      uint32_t hash);
 
-/* Adds a string that is not there.  -1: no memory, or the strings would
- * pass 2 GiB together; DICT is then as before. */
+/* Adds a string that is not there.  -1: no memory, the purse refuses, or the
+ * strings would pass 2 GiB together; DICT is then as before. */
 int32_t oa_dict_add(oa_dict *dict, const void *bytes, size_t len,
                     uint32_t hash);
 

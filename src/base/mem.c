@@ -2,15 +2,17 @@
 #include "base/mem.h"
 
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 /* Process-wide on purpose: it stands for the machine's memory, of which there
  * is one.  Relaxed order is enough, as tests allocate from one thread. */
 static _Atomic int64_t allowance = -1;
 
-static bool refused(void) {
+bool oa_mem_refused(void) {
   if (atomic_load_explicit(&allowance, memory_order_relaxed) < 0) {
     return false;
   }
@@ -27,15 +29,15 @@ void oa_mem_fail_after(int64_t count) {
 }
 
 void *oa_malloc(size_t size) {
-  return refused() ? NULL : malloc(size);
+  return oa_mem_refused() ? NULL : malloc(size);
 }
 
 void *oa_calloc(size_t count, size_t size) {
-  return refused() ? NULL : calloc(count, size);
+  return oa_mem_refused() ? NULL : calloc(count, size);
 }
 
 void *oa_calloc_aligned(size_t count, size_t size, size_t alignment) {
-  if (refused() || (size > 0 && count > (SIZE_MAX - alignment) / size)) {
+  if (oa_mem_refused() || (size > 0 && count > (SIZE_MAX - alignment) / size)) {
     return NULL;
   }
   /* aligned_alloc() wants a multiple of the alignment. */
@@ -45,15 +47,21 @@ void *oa_calloc_aligned(size_t count, size_t size, size_t alignment) {
 }
 
 void *oa_malloc_aligned(size_t size, size_t alignment) {
-  return refused() ? NULL : aligned_alloc(alignment, size);
+  return oa_mem_refused() ? NULL : aligned_alloc(alignment, size);
 }
 
 void *oa_realloc(void *block, size_t size) {
-  return refused() ? NULL : realloc(block, size);
+  return oa_mem_refused() ? NULL : realloc(block, size);
 }
 
 void oa_free(void *block) {
   free(block);
+}
+
+void oa_mem_give_back(void) {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
 }
 
 char *oa_strndup(const char *text, size_t len) {

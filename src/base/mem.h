@@ -8,6 +8,7 @@
 #ifndef OA_BASE_MEM_H
 #define OA_BASE_MEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,8 +33,16 @@ void oa_free(void *block);
 char *oa_strdup(const char *text);
 char *oa_strndup(const char *text, size_t len);
 
+/* Has the C library give memory that is free back to the system, as far as it
+ * can; takes some milliseconds when much is free.  Any thread. */
+void oa_mem_give_back(void);
+
 /* For tests: after COUNT further allocations every later one fails, until the
  * next call.  A negative COUNT never fails. */
 void oa_mem_fail_after(int64_t count);
+
+/* Whether an allocation that is made in another way than by the functions above
+ * must fail for that reason; counts it. */
+bool oa_mem_refused(void);
 
 #endif

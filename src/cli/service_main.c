@@ -1,24 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* otlp-arrow-service: reads its configuration, runs one service until a
- * signal ends it.  A thin user of the library; signals and exit codes are its
- * only business.
+ * signal ends it.  A thin user of the library; signals, exit codes and what a
+ * service manager wants to know are its only business.
  *
  *   0  a clean stop     1  something failed     2  bad configuration or usage
  */
-#include <errno.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
 
+#include "cli/service_run.h"
 #include "otlp_arrow.h"
-
-enum { EXIT_RUNTIME = 1, EXIT_CONFIG = 2 };
 
 static const char program[] = "otlp-arrow-service";
 
@@ -44,14 +37,9 @@ typedef struct command {
   bool validate;
 } command;
 
-static int fail(int code, const char *text) {
-  fprintf(stderr, "%s: %s\n", program, text);
-  return code;
-}
-
 /* What the caller got wrong is 2; what the machine could not do is 1. */
 static int exit_code(oa_status status) {
-  return status == OA_ERR_NOMEM ? EXIT_RUNTIME : EXIT_CONFIG;
+  return status == OA_ERR_NOMEM ? OA_EXIT_RUNTIME : OA_EXIT_CONFIG;
 }
 
 static oa_status print(void *context, const char *text, size_t len) {
@@ -61,7 +49,7 @@ static oa_status print(void *context, const char *text, size_t len) {
 /* Ends a run that only printed. */
 static int finish(oa_status status) {
   if (status != OA_OK || fflush(stdout) != 0) {
-    return fail(EXIT_RUNTIME, "cannot write to standard output");
+    return oa_service_fail(OA_EXIT_RUNTIME, "cannot write to standard output");
   }
   return EXIT_SUCCESS;
 }
@@ -93,14 +81,14 @@ static int set_one(oa_config *config, char *pair) {
   char text[OA_ERROR_TEXT_SIZE + 16];
   char *equals = strchr(pair, '=');
   if (equals == NULL) {
-    return fail(EXIT_CONFIG, "--set: write KEY=VALUE");
+    return oa_service_fail(OA_EXIT_CONFIG, "--set: write KEY=VALUE");
   }
   *equals = '\0';
   const oa_status status = oa_config_set(config, pair, equals + 1, &error);
   *equals = '=';
   if (status != OA_OK) {
     snprintf(text, sizeof text, "--set: %s", error.text);
-    return fail(exit_code(status), text);
+    return oa_service_fail(exit_code(status), text);
   }
   return EXIT_SUCCESS;
 }
@@ -129,27 +117,28 @@ static int read_command(int count, char **args, oa_config *config, command *out,
       out->validate = true;
     } else if (takes("--config", count, args, &i, &value)) {
       if (value == NULL || out->config != NULL) {
-        return fail(EXIT_CONFIG, "--config: name one file");
+        return oa_service_fail(OA_EXIT_CONFIG, "--config: name one file");
       }
       out->config = value;
     } else if (takes("--set", count, args, &i, &value)) {
       /* Points into ARGS[i], which may be written to. */
       char *pair = value == NULL ? NULL : args[i] + (value - args[i]);
-      const int code = pair == NULL
-                           ? fail(EXIT_CONFIG, "--set: write KEY=VALUE")
-                           : set_one(config, pair);
+      const int code = pair == NULL ? oa_service_fail(OA_EXIT_CONFIG,
+                                                      "--set: write KEY=VALUE")
+                                    : set_one(config, pair);
       if (code != EXIT_SUCCESS) {
         return code;
       }
     } else {
       fprintf(stderr, "%s: unknown argument \"%.80s\"; see --help\n", program,
               arg);
-      return EXIT_CONFIG;
+      return OA_EXIT_CONFIG;
     }
   }
   return EXIT_SUCCESS;
 }
 
+/* File and environment.  Whether the values fit together is asked later. */
 static int read_sources(oa_config *config, const command *from) {
   oa_error error;
   oa_status status = OA_OK;
@@ -159,114 +148,65 @@ static int read_sources(oa_config *config, const command *from) {
   if (status == OA_OK) {
     status = oa_config_load_env(config, &error);
   }
-  if (status == OA_OK) {
-    status = oa_config_check(config, &error);
-  }
-  return status == OA_OK ? EXIT_SUCCESS : fail(exit_code(status), error.text);
+  return status == OA_OK ? EXIT_SUCCESS
+                         : oa_service_fail(exit_code(status), error.text);
 }
 
-/* --- running --- */
-
-/* A second signal means that nobody wants to wait for the rest. */
-static void end_at_once(int number) {
-  static const char text[] = "otlp-arrow-service: stopped at once\n";
-  (void)number;
-  const ssize_t ignored = write(STDERR_FILENO, text, sizeof text - 1);
-  (void)ignored;
-  _exit(EXIT_RUNTIME);
-}
-
-static void watched_signals(sigset_t *out) {
-  sigemptyset(out);
-  sigaddset(out, SIGTERM);
-  sigaddset(out, SIGINT);
-  sigaddset(out, SIGHUP);
-}
-
-/* Blocks them in this thread and in all that are started later. */
-static bool hold_signals(void) {
-  struct sigaction ignore = {.sa_handler = SIG_IGN};
-  sigset_t watched;
-  watched_signals(&watched);
-  sigemptyset(&ignore.sa_mask);
-  /* A peer that is gone, or a file at its size limit, is a failed write. */
-  return sigaction(SIGPIPE, &ignore, NULL) == 0 &&
-         sigaction(SIGXFSZ, &ignore, NULL) == 0 &&
-         sigprocmask(SIG_BLOCK, &watched, NULL) == 0;
-}
-
-/* Serves until a signal says stop; SIGHUP reads certificates and keys again,
- * and the service logs what came of it. */
-static void serve(oa_service *service) {
-  sigset_t watched;
-  int number = 0;
-  watched_signals(&watched);
-  for (;;) {
-    if (sigwait(&watched, &number) != 0) {
-      continue;
-    }
-    if (number != SIGHUP) {
-      return;
-    }
-    oa_service_reload(service, NULL);
-  }
-}
-
-static void let_signals_kill(void) {
-  struct sigaction kill = {.sa_handler = end_at_once};
-  sigset_t deadly;
-  sigemptyset(&kill.sa_mask);
-  sigaction(SIGTERM, &kill, NULL);
-  sigaction(SIGINT, &kill, NULL);
-  sigemptyset(&deadly);
-  sigaddset(&deadly, SIGTERM);
-  sigaddset(&deadly, SIGINT);
-  sigprocmask(SIG_UNBLOCK, &deadly, NULL);
-}
-
-/* glibc raises these bounds by itself when big blocks are freed, and then
- * keeps such blocks for ever; fixed, memory goes back after a peak. */
-static void tune_memory(void) {
-#ifdef __GLIBC__
-  mallopt(M_MMAP_THRESHOLD, 1 << 20);
-  mallopt(M_TRIM_THRESHOLD, 1 << 20);
-#endif
-}
-
-static int run(const oa_config *config) {
+static int check(const oa_config *config) {
   oa_error error;
-  oa_service *service;
+  const oa_status status = oa_config_check(config, &error);
+  return status == OA_OK ? EXIT_SUCCESS
+                         : oa_service_fail(exit_code(status), error.text);
+}
 
-  tune_memory();
-  if (!hold_signals()) {
-    return fail(EXIT_RUNTIME, "cannot set up signals");
+/* --- the whole --- */
+
+/* What the configuration was made from. */
+typedef struct sources {
+  int count;
+  char **args;
+} sources;
+
+/* As at the start, for a reload. */
+static oa_config *read_again(void *context) {
+  const sources *from = context;
+  oa_error error;
+  oa_config *config;
+  command options = {0};
+  bool done = false;
+  if (oa_config_new(&config, &error) != OA_OK) {
+    oa_service_fail(0, error.text);
+    return NULL;
   }
-  oa_status status = oa_service_start(&service, config, &error);
-  if (status != OA_OK) {
-    return fail(status == OA_ERR_CONFIG ? EXIT_CONFIG : EXIT_RUNTIME,
-                error.text);
+  if (read_command(from->count, from->args, config, &options, &done) !=
+          EXIT_SUCCESS ||
+      read_sources(config, &options) != EXIT_SUCCESS) {
+    oa_service_fail(0, "cannot reload; nothing has changed");
+    oa_config_free(config);
+    return NULL;
   }
-  serve(service);
-  let_signals_kill();
-  status = oa_service_stop(service, &error);
-  return status == OA_OK ? EXIT_SUCCESS : fail(EXIT_RUNTIME, error.text);
+  return config;
 }
 
 int main(int count, char **args) {
   oa_error error;
   oa_config *config;
   command options = {0};
+  sources from = {.count = count, .args = args};
   bool done = false;
 
   if (oa_config_new(&config, &error) != OA_OK) {
-    return fail(EXIT_RUNTIME, error.text);
+    return oa_service_fail(OA_EXIT_RUNTIME, error.text);
   }
   int code = read_command(count, args, config, &options, &done);
   if (code == EXIT_SUCCESS && !done) {
     code = read_sources(config, &options);
     if (code == EXIT_SUCCESS) {
+      code = check(config);
+    }
+    if (code == EXIT_SUCCESS) {
       code = options.validate ? finish(oa_config_print(config, print, stdout))
-                              : run(config);
+                              : oa_service_run(config, read_again, &from);
     }
   }
   oa_config_free(config);

@@ -18,6 +18,8 @@ enum { TOOL_OK = 0, TOOL_FAILED = 1, TOOL_USAGE = 2 };
 int oa_tool_inspect(int argc, char **argv);
 int oa_tool_convert(int argc, char **argv);
 int oa_tool_tail(int argc, char **argv);
+int oa_tool_verify(int argc, char **argv);
+int oa_tool_repair(int argc, char **argv);
 
 /* Says on standard error what is wrong with the command line and where help
  * is; returns TOOL_USAGE. */
@@ -30,6 +32,11 @@ int oa_tool_failed(const char *format, ...)
 
 /* TOOL_OK when all output has reached its file, else says so. */
 int oa_tool_flush(void);
+
+/* Prints text of a file or the file system, which may hold anything: control
+ * characters do not reach the terminal.  The other prints a JSON string. */
+void oa_tool_print_plain(const char *text);
+void oa_tool_print_json(const char *text);
 
 /* NANOSECONDS since 1970 as "2024-05-01T12:00:00.123456789Z". */
 enum { TOOL_TIME_SIZE = 40 };

@@ -37,47 +37,19 @@ static const char *state_key(oa_reader_state state) {
   return state == OA_READER_OPEN ? "open" : state_name(state);
 }
 
-/* Text of files and of the file system may hold anything; control characters
- * do not reach the terminal. */
-static void print_plain(const char *text) {
-  for (; *text != '\0'; text++) {
-    const unsigned char c = (unsigned char)*text;
-    if (c < 0x20 || c == 0x7F) {
-      printf("\\x%02x", c);
-    } else {
-      putchar(c);
-    }
-  }
-}
-
-static void print_json(const char *text) {
-  putchar('"');
-  for (; *text != '\0'; text++) {
-    const unsigned char c = (unsigned char)*text;
-    if (c == '"' || c == '\\') {
-      printf("\\%c", c);
-    } else if (c < 0x20 || c == 0x7F) {
-      printf("\\u%04x", c);
-    } else {
-      putchar(c);
-    }
-  }
-  putchar('"');
-}
-
 static void print_text(const oa_reader *reader, const char *path,
                        const oa_reader_info *info) {
   char first[TOOL_TIME_SIZE];
   char last[TOOL_TIME_SIZE];
   oa_reader_column column;
 
-  print_plain(path);
+  oa_tool_print_plain(path);
   printf("\n  signal       %s\n",
          info->signal[0] == '\0' ? "unknown" : info->signal);
   printf("  state        %s", state_name(info->state));
   if (info->problem[0] != '\0') {
     printf(": ");
-    print_plain(info->problem);
+    oa_tool_print_plain(info->problem);
   }
   printf("\n  size         %llu bytes", (unsigned long long)info->size);
   if (info->whole != info->size) {
@@ -94,9 +66,9 @@ static void print_text(const oa_reader *reader, const char *path,
   for (size_t i = 0; i < oa_reader_column_count(reader); i++) {
     oa_reader_get_column(reader, i, &column);
     printf("    ");
-    print_plain(column.name);
+    oa_tool_print_plain(column.name);
     printf(": ");
-    print_plain(column.type);
+    oa_tool_print_plain(column.type);
     printf("%s\n", column.nullable ? "" : " not null");
   }
 }
@@ -106,11 +78,11 @@ static void print_object(const oa_reader *reader, const char *path,
   oa_reader_column column;
 
   printf("{\"path\":");
-  print_json(path);
+  oa_tool_print_json(path);
   printf(",\"signal\":");
-  print_json(info->signal);
+  oa_tool_print_json(info->signal);
   printf(",\"state\":\"%s\",\"problem\":", state_key(info->state));
-  print_json(info->problem);
+  oa_tool_print_json(info->problem);
   printf(",\"size\":%llu,\"whole\":%llu,\"batches\":%llu,\"rows\":%llu",
          (unsigned long long)info->size, (unsigned long long)info->whole,
          (unsigned long long)info->batches, (unsigned long long)info->rows);
@@ -130,9 +102,9 @@ static void print_object(const oa_reader *reader, const char *path,
   for (size_t i = 0; i < oa_reader_column_count(reader); i++) {
     oa_reader_get_column(reader, i, &column);
     printf("%s{\"name\":", i == 0 ? "" : ",");
-    print_json(column.name);
+    oa_tool_print_json(column.name);
     printf(",\"type\":");
-    print_json(column.type);
+    oa_tool_print_json(column.type);
     printf(",\"nullable\":%s}", column.nullable ? "true" : "false");
   }
   printf("]}\n");

@@ -44,6 +44,12 @@ oa_status oa_flight_put_new(oa_flight_put **out, size_t max_message,
   return OA_OK;
 }
 
+void oa_flight_put_set_purse(oa_flight_put *put, oa_purse *purse) {
+  put->limits.purse = purse;
+  put->words.purse = purse;
+  put->emit.out.purse = purse;
+}
+
 void oa_flight_put_free(oa_flight_put *put) {
   if (put == NULL) {
     return;
@@ -164,7 +170,7 @@ static oa_status check_batch(oa_flight_put *put, oa_error *error) {
 oa_status oa_flight_put_next(oa_flight_put *put, oa_error *error) {
   put->rows = 0;
   oa_buf_free(&put->emit.out);
-  put->emit = (oa_emit){0};
+  oa_emit_reset(&put->emit);
   if (put->reader != NULL) {
     oa_ipc_reader_drop_batch(put->reader);
   }
@@ -260,5 +266,7 @@ oa_status oa_flight_put_decode(void *input, oa_otlp_builder *builder,
   const bool alone = oa_otlp_builder_rows(builder) == 0;
   const oa_status status = decode_batch(input, builder, result, error);
   /* What is too much for an empty builder will never fit. */
-  return status == OA_ERR_LIMIT && alone ? OA_ERR_MALFORMED : status;
+  return status == OA_ERR_LIMIT && alone && !oa_otlp_builder_outgrown(builder)
+             ? OA_ERR_MALFORMED
+             : status;
 }

@@ -34,6 +34,9 @@ oa_status oa_flight_put_new(oa_flight_put **out, size_t max_message,
                             size_t max_memory);
 void oa_flight_put_free(oa_flight_put *put);
 
+/* Before the first message: PURSE, which is borrowed, counts the memory. */
+void oa_flight_put_set_purse(oa_flight_put *put, oa_purse *purse);
+
 /* Begins a FlightData of LEN bytes, which must live until the last call of
  * next() and decode() for it.  Statuses as next(). */
 oa_status oa_flight_put_message(oa_flight_put *put, const uint8_t *message,

@@ -24,7 +24,7 @@ static void submitted(oa_stream *stream, int result) {
   oa_stream_time(stream);
   if (result != 0) {
     nghttp2_submit_rst_stream(connection->session, NGHTTP2_FLAG_NONE,
-                              stream->id, NGHTTP2_INTERNAL_ERROR);
+                              stream->id, NGHTTP2_CANCEL);
   }
   oa_connection_touch(connection);
 }
@@ -62,6 +62,13 @@ static void send_error(oa_stream *stream, const oa_grpc_reply_data *reply) {
                                             stream->id, fields, count, NULL));
 }
 
+ssize_t oa_answer_cancel(nghttp2_session *session, int32_t id) {
+  return nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id,
+                                   NGHTTP2_CANCEL) == 0
+             ? NGHTTP2_ERR_DEFERRED
+             : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+}
+
 static ssize_t read_out(nghttp2_session *session, int32_t id, uint8_t *buf,
                         size_t room, uint32_t *flags,
                         nghttp2_data_source *source, void *user) {
@@ -79,7 +86,7 @@ static ssize_t read_out(nghttp2_session *session, int32_t id, uint8_t *buf,
     nghttp2_nv status = OA_HTTP2_FIELD("grpc-status", "0");
     *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
     if (nghttp2_submit_trailer(session, id, &status, 1) != 0) {
-      return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+      return oa_answer_cancel(session, id);
     }
   }
   return (ssize_t)part;
@@ -133,13 +140,15 @@ void oa_answer_send(oa_stream *stream, const oa_grpc_reply_data *reply) {
 /* --- HTTP --- */
 
 static void send_http2(oa_stream *stream, const oa_http_reply_data *reply) {
-  enum { OWN = 3 };
+  enum { OWN = 4 };
   char status[12];
   char length[24];
   nghttp2_nv fields[OWN + OA_HTTP_MAX_FIELDS];
   size_t count = 0;
   int digits = snprintf(status, sizeof status, "%03u", reply->status % 1000);
   fields[count++] = field(":status", status, (size_t)digits);
+  const char *date = oa_thread_date(stream->thread);
+  fields[count++] = field("date", date, strlen(date));
   if (reply->content_type != NULL) {
     fields[count++] =
         field("content-type", reply->content_type, strlen(reply->content_type));

@@ -18,8 +18,9 @@ enum {
   LINGER_TIMEOUT = 1000,
   /* And bytes that are still taken, and thrown away, meanwhile. */
   LINGER_BYTES = 1024 * 1024,
-  /* Between two log lines about the same mistake of clients. */
-  TLS_LOG_INTERVAL = 60000,
+  /* Requests that one HTTP/1.1 connection gets answered in a row before
+   * others have their turn. */
+  REQUESTS_AT_ONCE = 64,
 };
 
 static void on_closed(uv_handle_t *handle) {
@@ -53,6 +54,7 @@ void oa_connection_close(oa_connection *connection) {
   oa_link_remove(&connection->in_dirty);
   oa_link_remove(&connection->in_timed);
   oa_link_remove(&connection->in_blocked);
+  oa_flow_forget(connection);
   uv_close((uv_handle_t *)&connection->tcp, on_closed);
 }
 
@@ -70,6 +72,9 @@ void oa_connection_linger(oa_connection *connection) {
   connection->state = OA_CONNECTION_LINGER;
   set_timed(connection, &connection->thread->lingering);
   oa_transport_shutdown(connection);
+  /* HTTP/1 may have stopped to read: what still comes is thrown away, or
+   * closing would answer it with a reset; and the peer's end ends it. */
+  oa_transport_adjust(connection);
 }
 
 /* Gathers frames into the thread's buffer and sends it whenever it is full.
@@ -131,10 +136,23 @@ static void flush_http2(oa_connection *connection) {
   }
 }
 
+/* Has CONNECTION go on when others have had their turn. */
+static void postpone(oa_connection *connection) {
+  oa_thread *thread = connection->thread;
+  connection->postponed = true;
+  oa_list_push(&thread->postponed, &connection->in_dirty);
+  oa_thread_go_on_soon(thread);
+}
+
 static void flush_http1(oa_connection *connection) {
   bool over = false;
   bool more = true;
+  int done = 0;
   while (more && !over && !connection->blocked) {
+    if (done++ == REQUESTS_AT_ONCE) {
+      postpone(connection);
+      break;
+    }
     over = oa_http1_work(connection) || connection->failed;
     const oa_buf *out = &connection->http1->out;
     if (out->len > 0 && !oa_transport_send(connection, out->data, out->len)) {
@@ -156,6 +174,7 @@ static void flush_http1(oa_connection *connection) {
 
 void oa_connection_flush(oa_connection *connection) {
   oa_link_remove(&connection->in_dirty);
+  connection->postponed = false;
   if (connection->blocked) {
     return;
   }
@@ -172,6 +191,16 @@ void oa_connection_touch(oa_connection *connection) {
   }
 }
 
+void oa_connection_note_flood(oa_connection *connection) {
+  oa_thread *thread = connection->thread;
+  oa_thread_count(&thread->flooded, 1);
+  if (oa_thread_may_tell(thread, &thread->flood_told_at)) {
+    oa_log_line(thread->options->log, OA_LOG_WARN,
+                "closed a connection that flooded: too many canceled requests, "
+                "PING, SETTINGS or other frames that bring nothing");
+  }
+}
+
 void oa_connection_fail(oa_connection *connection) {
   connection->failed = true;
   oa_connection_touch(connection);
@@ -183,10 +212,7 @@ static void refuse_tls(oa_connection *connection) {
   /* A fatal alert of TLS 1.2 (RFC 5246, section 7.2): protocol_version. */
   static const uint8_t alert[] = {0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 70};
   oa_thread *thread = connection->thread;
-  const uint64_t now = uv_now(&thread->loop);
-  if (thread->tls_told_at == 0 ||
-      now - thread->tls_told_at > TLS_LOG_INTERVAL) {
-    thread->tls_told_at = now;
+  if (oa_thread_may_tell(thread, &thread->tls_told_at)) {
     oa_log_line(thread->options->log, OA_LOG_INFO,
                 "closed a connection that began with a TLS handshake: this "
                 "port has no TLS; set the client to plaintext (insecure)");
@@ -264,6 +290,8 @@ void oa_connection_receive(oa_connection *connection, const uint8_t *data,
 static void begin(oa_connection *connection) {
   oa_thread *thread = connection->thread;
   oa_list_init(&connection->streams);
+  oa_list_init(&connection->waiting[OA_LANE_USUAL]);
+  oa_list_init(&connection->waiting[OA_LANE_LARGE]);
   oa_list_push(&thread->connections, &connection->in_thread);
   set_timed(connection, &thread->handshaking);
   if (oa_transport_open(connection) != OA_OK) {
@@ -296,6 +324,12 @@ void oa_connection_accept(oa_thread *thread, int fd) {
   return;
 
 refuse:
+  if (oa_thread_may_tell(thread, &thread->refusal_told_at)) {
+    oa_log_line(thread->options->log, OA_LOG_WARN,
+                "refused a connection: %zu are open, and no more are taken "
+                "(limits.connections)",
+                thread->options->max_connections);
+  }
   close(fd);
   atomic_fetch_sub(&thread->load, 1);
   oa_thread_count(&thread->refused, 1);
@@ -360,12 +394,29 @@ static oa_connection *overdue(const oa_list *list, uint64_t now,
   return now - connection->timed_at >= limit ? connection : NULL;
 }
 
+/* Its greeting, or the head of its request, did not come in time. */
+static void end_handshake(oa_connection *connection) {
+  oa_thread_count(&connection->thread->late, 1);
+  oa_link_remove(&connection->in_timed);
+  if (connection->state == OA_CONNECTION_HTTP1 &&
+      oa_http1_time_out(connection)) {
+    return;
+  }
+  if (connection->state == OA_CONNECTION_HTTP2 && !connection->failed) {
+    nghttp2_session_terminate_session(connection->session,
+                                      NGHTTP2_SETTINGS_TIMEOUT);
+    oa_connection_fail(connection);
+    return;
+  }
+  oa_connection_close(connection);
+}
+
 void oa_connection_expire(oa_thread *thread) {
   const uint64_t now = uv_now(&thread->loop);
   oa_connection *late;
   const uint64_t handshake = thread->options->handshake_timeout_ms;
   while ((late = overdue(&thread->handshaking, now, handshake)) != NULL) {
-    oa_connection_close(late);
+    end_handshake(late);
   }
   while ((late = overdue(&thread->lingering, now, LINGER_TIMEOUT)) != NULL) {
     oa_connection_close(late);

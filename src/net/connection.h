@@ -13,6 +13,7 @@
 #include <uv.h>
 
 #include "base/buf.h"
+#include "net/bucket.h"
 #include "net/list.h"
 #include "net/thread.h"
 
@@ -42,8 +43,15 @@ typedef struct oa_connection {
   bool wide;           /* its streams may send LONE_WINDOW unasked */
   unsigned lone_calls; /* made one at a time */
   bool failed;         /* send what is left, then linger */
-  int64_t calm;        /* control frames that the peer may still send now */
-  uint64_t calm_at;    /* loop time when calm was last raised */
+  bool postponed;      /* goes on in the next turn of the loop */
+  oa_bucket calm;      /* frames that bring nothing */
+  oa_bucket resets;    /* requests that came to nothing */
+
+  /* Long messages that must wait; see flow.c. */
+  oa_list waiting[OA_LANES];
+  oa_link in_waiting[OA_LANES];
+  size_t budgeted; /* bytes of those that may come in */
+  size_t held;     /* bytes of all its bodies */
 
   oa_link in_thread;
   oa_link in_dirty;
@@ -56,6 +64,8 @@ typedef struct oa_connection {
   oa_buf unsent; /* what the socket did not take; in flight when blocked */
   bool blocked;
   bool reading;
+  unsigned reads; /* in this turn of the loop */
+  uint64_t turn;
   uv_shutdown_t shutdown;
 } oa_connection;
 
@@ -77,6 +87,9 @@ void oa_connection_greeted(oa_connection *connection);
 
 /* The head of a request has begun, and must be complete soon. */
 void oa_connection_expect(oa_connection *connection);
+
+/* Counts and logs that it was ended for a flood of frames. */
+void oa_connection_note_flood(oa_connection *connection);
 
 /* Has it end with the next flush: it broke the protocol, or memory is short. */
 void oa_connection_fail(oa_connection *connection);

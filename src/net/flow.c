@@ -15,20 +15,42 @@ enum {
   CRAWL_TIME = 500,
   /* What clients are told when memory is short, in milliseconds. */
   RETRY_DELAY = 1000,
+  /* A message longer than this part of the budget is large. */
+  LARGE_PART = 16,
+  /* This part of the budget is never filled by large ones. */
+  USUAL_PART = 4,
+  /* One connection's messages fill at most this part of the body limit. */
+  SHARE_PART = 2,
+  /* A crawling message that has brought less than this part of what would
+   * bring it to its end in time, after so many milliseconds, is ended when
+   * others need its memory. */
+  SCHEDULE_PART = 2,
+  SCHEDULE_AFTER = 1000,
+  /* Crawling messages take at most this part of the body limit. */
+  CRAWL_PART = 4,
+  /* Beyond the body limit by this part of it, nobody is let in. */
+  EXCESS_PART = 4,
 };
 
 void oa_flow_hold(oa_stream *stream, size_t bytes) {
   oa_thread *thread = stream->thread;
   thread->held_bytes += bytes - stream->held;
+  if (stream->connection != NULL) {
+    stream->connection->held += bytes - stream->held;
+  }
   stream->held = bytes;
   atomic_store_explicit(&thread->held, thread->held_bytes,
                         memory_order_relaxed);
 }
 
 static void set_budget(oa_stream *stream, size_t bytes) {
-  size_t *sum = stream->slow ? &stream->thread->slow_bytes
-                             : &stream->thread->granted_bytes;
+  oa_thread *thread = stream->thread;
+  size_t *sum =
+      stream->slow ? &thread->slow_bytes : &thread->granted_bytes[stream->lane];
   *sum += bytes - stream->budgeted;
+  if (stream->connection != NULL) {
+    stream->connection->budgeted += bytes - stream->budgeted;
+  }
   stream->budgeted = bytes;
 }
 
@@ -60,7 +82,7 @@ oa_buf oa_flow_take_spare(oa_thread *thread) {
       return buf;
     }
   }
-  return (oa_buf){0};
+  return (oa_buf){.purse = &thread->purse};
 }
 
 void oa_flow_release(oa_stream *stream) {
@@ -91,12 +113,39 @@ bool oa_flow_is_long(const oa_stream *stream) {
          stream->thread->options->stream_window;
 }
 
-static bool fits_budget(const oa_thread *thread, size_t length) {
+/* True when MORE bytes of STREAM's message may come in now.  One message of
+ * each lane always may, however long it is. */
+static bool fits_budget(const oa_stream *stream) {
+  const oa_thread *thread = stream->thread;
   const size_t budget = thread->options->body_budget;
-  /* One message always may come in, however large it is. */
-  return !thread->paused && (thread->granted_bytes == 0 ||
-                             (thread->granted_bytes < budget &&
-                              length <= budget - thread->granted_bytes));
+  const size_t more = stream->length - stream->budgeted;
+  const size_t usual = thread->granted_bytes[OA_LANE_USUAL];
+  size_t large = thread->granted_bytes[OA_LANE_LARGE];
+  if (thread->paused) {
+    return false;
+  }
+  if (thread->granted_bytes[stream->lane] == 0) {
+    return true;
+  }
+  if (stream->lane == OA_LANE_USUAL && large > budget - budget / USUAL_PART) {
+    large = budget - budget / USUAL_PART;
+  }
+  return usual + large < budget && more <= budget - usual - large;
+}
+
+/* True when the connection of a new message has its share already. */
+static bool is_over_share(const oa_stream *stream) {
+  const size_t share = stream->thread->options->body_limit / SHARE_PART;
+  const size_t taken = stream->connection->budgeted;
+  return stream->budgeted == 0 && taken > 0 && taken + stream->length > share;
+}
+
+static void choose_lane(oa_stream *stream) {
+  const size_t bytes = stream->budgeted;
+  const size_t most = stream->thread->options->body_budget / LARGE_PART;
+  set_budget(stream, 0);
+  stream->lane = stream->length > most ? OA_LANE_LARGE : OA_LANE_USUAL;
+  set_budget(stream, bytes);
 }
 
 void oa_flow_refuse(oa_stream *stream) {
@@ -119,6 +168,23 @@ bool oa_flow_make_room(oa_stream *stream, size_t size) {
   oa_pool_give(pool, &stream->block);
   stream->block = block;
   return true;
+}
+
+bool oa_flow_is_full(const oa_stream *stream) {
+  const oa_thread *thread = stream->thread;
+  const size_t limit = thread->options->body_limit;
+  const size_t held = thread->held_bytes;
+  /* Large messages and crawling ones have bounds of their own; a single one may
+   * be larger than the limit, and must not keep out all others. */
+  const size_t apart =
+      thread->granted_bytes[OA_LANE_LARGE] + thread->slow_bytes;
+  const size_t others = held > apart ? held - apart : 0;
+  if (held <= limit) {
+    return false;
+  }
+  return others > limit + limit / EXCESS_PART ||
+         (stream->connection->held > 0 &&
+          stream->connection->held + stream->length > limit / thread->live);
 }
 
 /* --- windows --- */
@@ -229,29 +295,102 @@ static void grant_oldest(oa_thread *thread) {
   }
 }
 
-void oa_flow_grant(oa_thread *thread) {
-  oa_link *link;
-  grant_oldest(thread);
-  while ((link = oa_list_first(&thread->waiting)) != NULL) {
-    oa_stream *stream = OA_LIST_ENTRY(link, oa_stream, in_queue);
-    if (!fits_budget(thread, stream->length - stream->budgeted)) {
-      return;
+/* The stream whose turn it is in LANE: the oldest of the connection whose turn
+ * it is.  NULL: none waits, or none that may have more. */
+static oa_stream *next_waiting(oa_thread *thread, oa_lane lane) {
+  oa_list *list = &thread->waiting[lane];
+  oa_link *link = oa_list_first(list);
+  while (link != NULL) {
+    oa_connection *connection =
+        OA_LIST_ENTRY(link, oa_connection, in_waiting[lane]);
+    oa_link *next = oa_list_next(list, link);
+    oa_link *first = oa_list_first(&connection->waiting[lane]);
+    if (first == NULL) {
+      oa_link_remove(link);
+    } else if (!is_over_share(OA_LIST_ENTRY(first, oa_stream, in_queue))) {
+      return OA_LIST_ENTRY(first, oa_stream, in_queue);
     }
+    link = next;
+  }
+  return NULL;
+}
+
+static void wait_for_turn(oa_stream *stream) {
+  oa_connection *connection = stream->connection;
+  const oa_lane lane = stream->lane;
+  stream->state = OA_STREAM_WAITING;
+  oa_list_push(&connection->waiting[lane], &stream->in_queue);
+  oa_link_remove(&stream->in_paced);
+  if (!oa_link_linked(&connection->in_waiting[lane])) {
+    oa_list_push(&stream->thread->waiting[lane], &connection->in_waiting[lane]);
+  }
+}
+
+void oa_flow_forget(oa_connection *connection) {
+  for (size_t lane = 0; lane < OA_LANES; lane++) {
+    oa_link_remove(&connection->in_waiting[lane]);
+  }
+}
+
+static void grant_lane(oa_thread *thread, oa_lane lane) {
+  oa_stream *stream;
+  while ((stream = next_waiting(thread, lane)) != NULL && fits_budget(stream)) {
+    /* The others have their turns before its connection's next. */
+    oa_list_push(&thread->waiting[lane], &stream->connection->in_waiting[lane]);
     grant(stream);
+  }
+}
+
+void oa_flow_grant(oa_thread *thread) {
+  grant_oldest(thread);
+  grant_lane(thread, OA_LANE_USUAL);
+  grant_lane(thread, OA_LANE_LARGE);
+}
+
+/* True when others need the memory of those that crawl. */
+static bool is_short(oa_thread *thread) {
+  return thread->held_bytes > thread->options->body_limit / 2 ||
+         next_waiting(thread, OA_LANE_USUAL) != NULL ||
+         next_waiting(thread, OA_LANE_LARGE) != NULL;
+}
+
+static bool is_behind(const oa_stream *stream, uint64_t now) {
+  const uint64_t limit = stream->thread->options->body_timeout_ms;
+  const uint64_t past = now - stream->granted_at;
+  return past > SCHEDULE_AFTER && stream->state == OA_STREAM_BODY &&
+         stream->have * limit < stream->length * past / SCHEDULE_PART;
+}
+
+/* Ends messages that crawl so slowly that their time will be over before they
+ * are whole. */
+static void shed(oa_thread *thread, const oa_list *list) {
+  const uint64_t now = uv_now(&thread->loop);
+  oa_link *link = is_short(thread) ? oa_list_first(list) : NULL;
+  while (link != NULL) {
+    oa_link *next = oa_list_next(list, link);
+    oa_stream *stream = OA_LIST_ENTRY(link, oa_stream, in_granted);
+    if (is_behind(stream, now)) {
+      oa_thread_count(&thread->late_bodies, 1);
+      oa_answer_refuse(stream, OA_GRPC_DEADLINE_EXCEEDED, 0,
+                       "the message came too slowly while others waited");
+    }
+    link = next;
   }
 }
 
 void oa_flow_forgive(oa_thread *thread) {
   const uint64_t now = uv_now(&thread->loop);
   oa_link *link;
+  shed(thread, &thread->crawling);
+  shed(thread, &thread->granted);
   while ((link = oa_list_first(&thread->granted)) != NULL) {
     oa_stream *stream = OA_LIST_ENTRY(link, oa_stream, in_granted);
     const size_t bytes = stream->budgeted;
     if (now - stream->granted_at < CRAWL_TIME ||
-        thread->slow_bytes + bytes > thread->options->body_limit) {
+        thread->slow_bytes + bytes > thread->options->body_limit / CRAWL_PART) {
       return;
     }
-    oa_link_remove(&stream->in_granted);
+    oa_list_push(&thread->crawling, &stream->in_granted);
     set_budget(stream, 0);
     stream->slow = true;
     set_budget(stream, bytes);
@@ -274,10 +413,11 @@ static bool hold_first(oa_stream *stream) {
 
 bool oa_flow_begin_long(oa_stream *stream) {
   oa_thread *thread = stream->thread;
+  choose_lane(stream);
   const bool oldest =
       oa_list_first(&thread->granted) == &stream->in_granted && !thread->paused;
-  if (oldest || (oa_list_first(&thread->waiting) == NULL &&
-                 fits_budget(thread, stream->length - stream->budgeted))) {
+  if (oldest || (next_waiting(thread, stream->lane) == NULL &&
+                 !is_over_share(stream) && fits_budget(stream))) {
     grant(stream);
     return stream->state == OA_STREAM_BODY;
   }
@@ -286,7 +426,6 @@ bool oa_flow_begin_long(oa_stream *stream) {
     oa_flow_refuse(stream);
     return false;
   }
-  stream->state = OA_STREAM_WAITING;
-  oa_list_push(&thread->waiting, &stream->in_queue);
+  wait_for_turn(stream);
   return true;
 }

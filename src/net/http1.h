@@ -165,6 +165,11 @@ typedef struct oa_http1_answer {
  * was. */
 oa_status oa_http1_put_head(oa_buf *out, const oa_http1_answer *answer);
 
+/* SECONDS since 1970 as the value of a Date field (IMF-fixdate, RFC 9110
+ * section 5.6.7), terminated. */
+enum { OA_HTTP1_DATE_SIZE = 32 };
+void oa_http1_date(char out[OA_HTTP1_DATE_SIZE], uint64_t seconds);
+
 /* What STATUS is called, "" when it has no name here. */
 const char *oa_http1_reason(unsigned status);
 

@@ -61,15 +61,56 @@ const oa_http1_field *oa_http1_find(const oa_http1_request *request,
   return NULL;
 }
 
-/* uri-host and port (RFC 3986 section 3.2), without user information.  The
- * comma, which the grammar allows, is in no real name, but is how two Host
- * fields look that somebody has joined. */
+static bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+static bool is_hex(char c) {
+  const uint8_t l = lower((uint8_t)c);
+  return is_digit(c) || (l >= 'a' && l <= 'f');
+}
+
+/* An address in brackets begins at AT: what is behind it, or NULL. */
+static const char *skip_address(const char *at, const char *end) {
+  const char *first = ++at;
+  while (at < end && (is_hex(*at) || *at == ':' || *at == '.')) {
+    at++;
+  }
+  return at > first && at < end && *at == ']' ? at + 1 : NULL;
+}
+
+/* The same for a name.  The comma, which the grammar allows, is in no real
+ * name, but is how two Host fields look that somebody has joined. */
+static const char *skip_name(const char *at, const char *end) {
+  while (at < end && *at != ':') {
+    const uint8_t l = lower((uint8_t)*at);
+    if (*at == '%') {
+      if (end - at < 3 || !is_hex(at[1]) || !is_hex(at[2])) {
+        return NULL;
+      }
+      at += 3;
+    } else if ((l >= 'a' && l <= 'z') || is_digit(*at) ||
+               (l != 0 && strchr("-._~!$&'()*+;=", l) != NULL)) {
+      at++;
+    } else {
+      return NULL;
+    }
+  }
+  return at;
+}
+
+/* uri-host and port (RFC 3986 section 3.2), without user information; RFC
+ * 9112 section 3.2 wants all else refused. */
 static bool host_ok(oa_http1_text host) {
-  for (size_t i = 0; i < host.len; i++) {
-    const uint8_t c = (uint8_t)host.data[i];
-    const uint8_t l = lower(c);
-    const bool plain = (l >= 'a' && l <= 'z') || (c >= '0' && c <= '9');
-    if (!plain && (c == 0 || strchr("-._~%!$&'()*+;=:[]", c) == NULL)) {
+  const char *end = host.data + host.len;
+  const char *at = host.len > 0 && host.data[0] == '['
+                       ? skip_address(host.data, end)
+                       : skip_name(host.data, end);
+  if (at == NULL || (at < end && *at != ':')) {
+    return false;
+  }
+  for (at += at < end; at < end; at++) {
+    if (!is_digit(*at)) {
       return false;
     }
   }
@@ -113,7 +154,7 @@ static bool read_authority(oa_http1 *reader, oa_http1_text target,
     end++;
   }
   const oa_http1_text host = {target.data + scheme, end - scheme};
-  if (host.len == 0 || !host_ok(host)) {
+  if (host.len == 0 || host.data[0] == ':' || !host_ok(host)) {
     return oa_http1_refuse(reader, 400,
                            "the host in the request target is malformed");
   }

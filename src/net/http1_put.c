@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -67,9 +68,8 @@ static bool header_ok(const oa_http1_header *header) {
   return ok;
 }
 
-/* IMF-fixdate, RFC 9110 section 5.6.7; strftime() would speak the language of
- * the locale. */
-static oa_status put_date(oa_buf *out, uint64_t seconds) {
+/* strftime() would speak the language of the locale. */
+void oa_http1_date(char out[OA_HTTP1_DATE_SIZE], uint64_t seconds) {
   static const char days[7][4] = {"Sun", "Mon", "Tue", "Wed",
                                   "Thu", "Fri", "Sat"};
   static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
@@ -79,18 +79,23 @@ static oa_status put_date(oa_buf *out, uint64_t seconds) {
   const time_t when = (time_t)(seconds < last ? seconds : last);
   struct tm utc;
   if (gmtime_r(&when, &utc) == NULL) {
-    return OA_ERR_MALFORMED;
+    memset(&utc, 0, sizeof utc);
   }
-  return oa_buf_printf(out, "Date: %s, %02d %s %04d %02d:%02d:%02d GMT\r\n",
-                       days[utc.tm_wday], utc.tm_mday, months[utc.tm_mon],
-                       utc.tm_year + 1900, utc.tm_hour, utc.tm_min, utc.tm_sec);
+  /* The remainders tell the compiler what is known: that it fits. */
+  snprintf(out, OA_HTTP1_DATE_SIZE, "%s, %02u %s %04u %02u:%02u:%02u GMT",
+           days[(unsigned)utc.tm_wday % 7], (unsigned)utc.tm_mday % 100,
+           months[(unsigned)utc.tm_mon % 12],
+           (unsigned)(utc.tm_year + 1900) % 10000, (unsigned)utc.tm_hour % 100,
+           (unsigned)utc.tm_min % 100, (unsigned)utc.tm_sec % 100);
 }
 
 static oa_status put_fields(oa_buf *out, const oa_http1_answer *answer) {
   OA_TRY(oa_buf_printf(out, "HTTP/1.1 %u %s\r\n", answer->status,
                        oa_http1_reason(answer->status)));
   if (answer->date != 0) {
-    OA_TRY(put_date(out, answer->date));
+    char date[OA_HTTP1_DATE_SIZE];
+    oa_http1_date(date, answer->date);
+    OA_TRY(oa_buf_printf(out, "Date: %s\r\n", date));
   }
   for (size_t i = 0; i < answer->header_count; i++) {
     const oa_http1_header *header = &answer->headers[i];

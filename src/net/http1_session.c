@@ -57,7 +57,7 @@ void oa_http1_close(oa_connection *connection) {
 
 static bool keeps_alive(const oa_http1_session *session) {
   const oa_http1_request *request = &session->reader.request;
-  if (session->closing || !request->keep_alive) {
+  if (session->closing || session->last || !request->keep_alive) {
     return false;
   }
   if (session->complete || request->body == OA_HTTP1_NO_BODY) {
@@ -119,11 +119,31 @@ static void answer_refusal(oa_connection *connection) {
   }
 }
 
+bool oa_http1_time_out(oa_connection *connection) {
+  static const char text[] = "The request did not come in time.\n";
+  oa_http1_session *session = connection->http1;
+  const oa_http_reply_data reply = {.status = 408,
+                                    .content_type = "text/plain; charset=utf-8",
+                                    .body = (const uint8_t *)text,
+                                    .body_len = sizeof text - 1};
+  if (!session->started || session->stream != NULL || session->closing) {
+    return false;
+  }
+  session->closing = true;
+  session->reader.request.minor = 1;
+  if (put_answer(session, &reply, false) != OA_OK) {
+    session->out.len = 0;
+  }
+  oa_connection_touch(connection);
+  return true;
+}
+
 void oa_http1_reply(oa_stream *stream, const oa_http_reply_data *reply) {
   oa_connection *connection = stream->connection;
   oa_http1_session *session = connection->http1;
   const size_t before = session->out.len;
-  session->closing = !keeps_alive(session);
+  /* Who was too slow would be so with the rest (RFC 9110, 15.5.9). */
+  session->closing = reply->status == 408 || !keeps_alive(session);
   if (put_answer(session, reply, strcmp(stream->head.method, "HEAD") == 0) !=
       OA_OK) {
     session->out.len = before;
@@ -143,8 +163,10 @@ static oa_status put_field(oa_stream *stream, const char *name, size_t name_len,
 static oa_status put_head(oa_stream *stream, const oa_http1_request *request) {
   const oa_http1_text target = {request->path.data, request->path.len};
   OA_TRY(put_field(stream, ":method", 7, request->method));
-  if (request->query.len > 0) {
-    /* Path and query stand in one piece in the target. */
+  if (request->query.len > 0 &&
+      request->query.data == request->path.data + request->path.len + 1) {
+    /* Path and query stand in one piece in the target, unless the path is
+     * missing ("http://host?query") and "/" has taken its place. */
     const oa_http1_text whole = {
         request->path.data, (size_t)(request->query.data + request->query.len -
                                      request->path.data)};
@@ -350,6 +372,11 @@ bool oa_http1_sent(oa_connection *connection) {
 
 void oa_http1_say_goaway(oa_connection *connection) {
   oa_http1_session *session = connection->http1;
-  session->closing = true;
+  const oa_stream *stream = session->stream;
+  if (stream != NULL && stream->state != OA_STREAM_ANSWERED) {
+    session->last = true; /* the rest of its body may still come */
+  } else {
+    session->closing = true;
+  }
   oa_connection_touch(connection);
 }

@@ -20,6 +20,7 @@ typedef struct oa_http1_session {
   bool started;       /* the reader is inside a request */
   bool complete;      /* all of the request has been read */
   bool closing;       /* nothing after the answer under way */
+  bool last;          /* the request under way is the last one */
   uint64_t discarded; /* bytes behind an early answer */
   oa_buf rest;        /* body bytes that the stream could not take yet */
   oa_buf pending;     /* bytes behind them */
@@ -49,6 +50,10 @@ bool oa_http1_sent(oa_connection *connection);
 
 /* Puts the answer of STREAM into OUT. */
 void oa_http1_reply(oa_stream *stream, const oa_http_reply_data *reply);
+
+/* The head of a request did not come in time: answers so.  False: there is
+ * nothing to answer to. */
+bool oa_http1_time_out(oa_connection *connection);
 
 /* No request after the one under way. */
 void oa_http1_say_goaway(oa_connection *connection);

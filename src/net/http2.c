@@ -2,6 +2,7 @@
 #include "net/http2.h"
 
 #include "base/mem.h"
+#include "net/limits.h"
 #include "net/stream.h"
 
 enum {
@@ -10,23 +11,28 @@ enum {
   CONNECTION_WINDOW = 64 * 1024 * 1024,
   /* Larger DATA frames than the default of 16 KiB save work on both sides. */
   MAX_FRAME_SIZE = 64 * 1024,
-  /* Answers to PING and SETTINGS that may wait to be sent. */
-  MAX_OUTBOUND_ACKS = 100,
-  /* Canceled streams: so many at once, then so many a second (rapid reset,
-   * CVE-2023-44487). */
-  RESET_BURST = 500,
-  RESET_RATE = 33,
-  /* Frames after HEADERS that continue it (CVE-2024-28182); 16 KiB of headers
-   * fit into the first. */
-  MAX_CONTINUATIONS = 4,
+  /* Frames after HEADERS that continue it (CVE-2024-28182).  16 KiB of headers
+   * fit into the first; but libnghttp2 counts a frame anew for each piece in
+   * which its first nine octets come, and a few may be honest. */
+  MAX_CONTINUATIONS = 40,
   /* Entries of one SETTINGS frame (CVE-2020-11080). */
   MAX_SETTINGS = 32,
-  /* PING, SETTINGS, PRIORITY, empty DATA and the like: so many at once, so
-   * many a second, and some for each call.  Clients that measure bandwidth
-   * send about one PING a round trip. */
+  /* PING, SETTINGS, PRIORITY, empty or tiny DATA and the like: so many at
+   * once, so many a second, some for each call and each large frame of data.
+   * Clients that measure bandwidth send about one PING a round trip, those
+   * that download two WINDOW_UPDATEs for some frames of ours. */
   CALM_BURST = 10000,
   CALM_PER_SECOND = 1000,
   CALM_PER_CALL = 8,
+  CALM_PER_DATA = 2,
+  /* What a call that is refused by RST_STREAM costs: more than its HEADERS
+   * have brought. */
+  CALM_REFUSED = 10,
+  /* DATA shorter than this is as much work as content (CVE-2019-9511; clients
+   * send gRPC's five bytes alone at times), and from that on it pays for
+   * others. */
+  TINY_DATA = 128,
+  LARGE_DATA = 1024,
   /* A client that has made this many calls in a row, one at a time, on a
    * thread with few connections may send a whole usual message unasked, which
    * saves it a round trip; one that makes more calls at once may not. */
@@ -70,31 +76,37 @@ static int drop_peer(oa_connection *connection, uint32_t code) {
   return NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
+/* The peer sends more of what brings only work than any client does. */
+static int drop_flood(oa_connection *connection) {
+  oa_connection_note_flood(connection);
+  return drop_peer(connection, NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+static uint64_t now_of(const oa_connection *connection) {
+  return uv_now(&connection->thread->loop);
+}
+
 /* Counts the frames that bring nothing. */
 static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd,
                           void *user) {
   oa_connection *connection = user;
   (void)session;
-  if (hd->type == NGHTTP2_DATA && hd->length > 0) {
+  if (hd->type == NGHTTP2_DATA && hd->length >= TINY_DATA) {
+    if (hd->length >= LARGE_DATA) {
+      oa_bucket_credit(&connection->calm, CALM_PER_DATA);
+    }
     return 0;
   }
   if (hd->type == NGHTTP2_HEADERS ||
       (hd->type == NGHTTP2_DATA && (hd->flags & NGHTTP2_FLAG_END_STREAM))) {
-    connection->calm += CALM_PER_CALL;
+    oa_bucket_credit(&connection->calm, CALM_PER_CALL);
     return 0;
   }
-  const uint64_t now = uv_now(&connection->thread->loop);
-  if (now - connection->calm_at >= 1000) {
-    const uint64_t seconds = (now - connection->calm_at) / 1000;
-    connection->calm +=
-        (int64_t)(seconds < 3600 ? seconds : 3600) * CALM_PER_SECOND;
-    connection->calm_at = now;
-  }
-  if (connection->calm > CALM_BURST) {
-    connection->calm = CALM_BURST;
-  }
-  if (--connection->calm < 0) {
-    return drop_peer(connection, NGHTTP2_ENHANCE_YOUR_CALM);
+  const uint64_t now = now_of(connection);
+  if (!oa_bucket_take(&connection->calm, 1, now) ||
+      (hd->type == NGHTTP2_RST_STREAM &&
+       !oa_bucket_take(&connection->resets, 1, now))) {
+    return drop_flood(connection);
   }
   return 0;
 }
@@ -131,7 +143,12 @@ static int on_begin_headers(nghttp2_session *session,
   }
   oa_stream *stream = oa_stream_open(user, frame->hd.stream_id);
   if (stream == NULL) {
-    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    /* The peer may try again, which it may not after what nghttp2 says. */
+    return nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE,
+                                     frame->hd.stream_id,
+                                     NGHTTP2_REFUSED_STREAM) == 0
+               ? 0
+               : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   }
   nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, stream);
   adapt_window(user);
@@ -145,7 +162,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame,
   (void)flags;
   if (stream != NULL &&
       oa_stream_header(stream, name, name_len, value, value_len) != OA_OK) {
-    return drop_peer(user, NGHTTP2_ENHANCE_YOUR_CALM);
+    return drop_flood(user);
   }
   return 0;
 }
@@ -206,10 +223,43 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id,
              : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
+/* We end a stream.  Mistakes that make us do so cost us as much as a reset by
+ * the peer does. */
+static void count_reset(oa_connection *connection, uint32_t code) {
+  const uint64_t now = now_of(connection);
+  bool calm = true;
+  switch (code) {
+    case NGHTTP2_PROTOCOL_ERROR:
+    case NGHTTP2_FLOW_CONTROL_ERROR:
+    case NGHTTP2_STREAM_CLOSED:
+    case NGHTTP2_FRAME_SIZE_ERROR:
+      calm = oa_bucket_take(&connection->resets, 1, now);
+      break;
+    case NGHTTP2_REFUSED_STREAM:
+      calm = oa_bucket_take(&connection->calm, CALM_REFUSED, now);
+      break;
+    default:
+      break;
+  }
+  if (!calm && !connection->failed) {
+    oa_connection_note_flood(connection);
+    nghttp2_session_terminate_session(connection->session,
+                                      NGHTTP2_ENHANCE_YOUR_CALM);
+    connection->failed = true;
+  }
+}
+
 static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame,
                          void *user) {
-  (void)user;
   const nghttp2_frame_hd *hd = &frame->hd;
+  oa_connection *connection = user;
+  if (hd->type == NGHTTP2_RST_STREAM) {
+    count_reset(connection, frame->rst_stream.error_code);
+    return 0;
+  }
+  if (hd->type == NGHTTP2_DATA && hd->length >= LARGE_DATA) {
+    oa_bucket_credit(&connection->calm, CALM_PER_DATA);
+  }
   if ((hd->type == NGHTTP2_DATA || hd->type == NGHTTP2_HEADERS) &&
       (hd->flags & NGHTTP2_FLAG_END_STREAM)) {
     oa_stream *stream = find(session, hd->stream_id);
@@ -232,17 +282,19 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code,
   return 0;
 }
 
+/* Resets are counted here rather than there, so that the peer is told why. */
 oa_status oa_http2_prepare(nghttp2_option **option,
-                           nghttp2_session_callbacks **callbacks) {
+                           nghttp2_session_callbacks **callbacks,
+                           const oa_server_options *options) {
   if (nghttp2_option_new(option) != 0 ||
       nghttp2_session_callbacks_new(callbacks) != 0) {
     return OA_ERR_NOMEM;
   }
   nghttp2_option_set_no_auto_window_update(*option, 1);
   nghttp2_option_set_no_closed_streams(*option, 1);
-  nghttp2_option_set_max_outbound_ack(*option, MAX_OUTBOUND_ACKS);
+  nghttp2_option_set_max_outbound_ack(*option, options->max_control_frames);
   nghttp2_option_set_max_settings(*option, MAX_SETTINGS);
-  nghttp2_option_set_stream_reset_rate_limit(*option, RESET_BURST, RESET_RATE);
+  nghttp2_option_set_stream_reset_rate_limit(*option, UINT32_MAX, UINT32_MAX);
   nghttp2_option_set_max_continuations(*option, MAX_CONTINUATIONS);
 
   nghttp2_session_callbacks *to = *callbacks;
@@ -286,8 +338,15 @@ oa_status oa_http2_open(oa_connection *connection) {
     connection->session = NULL;
     return OA_ERR_NOMEM;
   }
-  connection->calm = CALM_BURST;
-  connection->calm_at = uv_now(&thread->loop);
+  const oa_server_options *options = thread->options;
+  const uint64_t now = uv_now(&thread->loop);
+  const int64_t burst =
+      (int64_t)options->max_resets * OA_LIMIT_RESET_BURST_SECONDS;
+  /* A client may give up all that it has under way, and once more. */
+  const int64_t least = 2 * (int64_t)options->max_streams;
+  connection->calm = oa_bucket_full(CALM_BURST, CALM_PER_SECOND, now);
+  connection->resets = oa_bucket_full(burst > least ? burst : least,
+                                      (int64_t)options->max_resets, now);
   return greet(connection);
 }
 
@@ -301,6 +360,11 @@ void oa_http2_receive(oa_connection *connection, const uint8_t *data,
   if (taken < 0) {
     oa_log_line(connection->thread->options->log, OA_LOG_DEBUG,
                 "closing a connection: %s", nghttp2_strerror((int)taken));
+    if (taken == NGHTTP2_ERR_FLOODED ||
+        taken == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS) {
+      /* The session itself says no more than that it is over. */
+      drop_flood(connection);
+    }
     connection->failed = true;
   }
 }

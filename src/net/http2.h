@@ -27,7 +27,8 @@ nghttp2_mem oa_http2_mem(void);
 /* What the sessions of one thread have in common; freed with nghttp2's own
  * functions, also after a failure. */
 oa_status oa_http2_prepare(nghttp2_option **option,
-                           nghttp2_session_callbacks **callbacks);
+                           nghttp2_session_callbacks **callbacks,
+                           const oa_server_options *options);
 
 /* Makes CONNECTION's session and queues our SETTINGS. */
 oa_status oa_http2_open(oa_connection *connection);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "net/connection.h"
+#include "net/inherit.h"
 #include "net/thread.h"
 
 enum {
@@ -115,6 +116,9 @@ oa_status oa_listener_bind(int *fds, unsigned count, const oa_listen *where,
   for (unsigned i = 0; i < count; i++) {
     fds[i] = -1;
   }
+  if (where->fd != 0) {
+    return oa_socket_adopt(fds, count, where->fd, port, error);
+  }
   OA_TRY(parse(where, &address, error));
   for (unsigned i = 0; i < count; i++) {
     fds[i] = listen_on(&address, i == 0, count == 1);
@@ -173,9 +177,14 @@ static void on_readable(uv_poll_t *poll, int status, int events) {
     if (!passing(errno)) {
       /* The socket stays readable, so watching it on would spin.  Clients
        * wait in the backlog until some descriptor is free again. */
-      oa_log_line(thread->options->log, OA_LOG_WARN,
-                  "cannot accept connections: %s; trying again soon",
-                  uv_strerror(-errno));
+      const int code = errno;
+      if (oa_thread_may_tell(thread, &thread->accept_told_at)) {
+        oa_log_line(thread->options->log, OA_LOG_WARN,
+                    "cannot accept connections: %s; trying again until it "
+                    "works",
+                    uv_strerror(-code));
+      }
+      oa_thread_count(&thread->accept_pauses, 1);
       listener->resting = true;
       uv_poll_stop(poll);
       return;

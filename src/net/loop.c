@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "net/connection.h"
 #include "net/http2.h"
@@ -14,7 +15,37 @@ enum {
   /* Without traffic for this long, in milliseconds, a thread gives back the
    * memory that it kept for speed. */
   TRIM_AFTER = 3000,
+  /* A tick that is late by this many milliseconds tells that the thread did
+   * not run (a stopped process, a frozen machine).  Peers are not to blame;
+   * what they have sent meanwhile is read before anything is overdue. */
+  LATE_TICK = 1000,
+  PATIENCE = 1000,
+  /* So many connections must have gone, and so much time, in milliseconds,
+   * before the heap is searched for memory that can be given back. */
+  GONE_MANY = 500,
+  GIVE_BACK_EVERY = 3000,
+  /* Between two log lines about the same matter, in milliseconds. */
+  TELL_INTERVAL = 60 * 1000,
+  NS_PER_SECOND = 1000000000,
 };
+
+bool oa_thread_may_tell(oa_thread *thread, uint64_t *told_at) {
+  const uint64_t now = uv_now(&thread->loop);
+  if (*told_at != 0 && now - *told_at <= TELL_INTERVAL) {
+    return false;
+  }
+  *told_at = now;
+  return true;
+}
+
+const char *oa_thread_date(oa_thread *thread) {
+  const uint64_t now = oa_clock_wall_ns() / NS_PER_SECOND;
+  if (now != thread->date_at) {
+    thread->date_at = now;
+    oa_http1_date(thread->date, now);
+  }
+  return thread->date;
+}
 
 static void end_if_over(oa_thread *thread) {
   uv_handle_t *timer = (uv_handle_t *)&thread->timer;
@@ -22,6 +53,7 @@ static void end_if_over(oa_thread *thread) {
     return;
   }
   uv_close(timer, NULL);
+  uv_close((uv_handle_t *)&thread->prepare, NULL);
   uv_mutex_lock(&thread->async_lock);
   thread->async_open = false;
   uv_close((uv_handle_t *)&thread->async, NULL);
@@ -30,6 +62,7 @@ static void end_if_over(oa_thread *thread) {
 
 void oa_thread_connection_gone(oa_thread *thread) {
   thread->live--;
+  thread->gone++;
   end_if_over(thread);
 }
 
@@ -107,6 +140,32 @@ static void trim(oa_thread *thread) {
   thread->write_buffer = NULL;
 }
 
+/* Ends what is overdue. */
+static void expire(oa_thread *thread) {
+  const uint64_t now = uv_now(&thread->loop);
+  if (thread->ticked_at != 0 &&
+      now - thread->ticked_at > thread->options->tick_ms + LATE_TICK) {
+    thread->patient_until = now + PATIENCE;
+  }
+  thread->ticked_at = now;
+  if (now >= thread->patient_until) {
+    oa_stream_expire(thread);
+    oa_pace_check(thread);
+    oa_flow_forgive(thread);
+    oa_connection_expire(thread);
+  }
+}
+
+/* After a wave of connections the heap is mostly holes. */
+static void give_back(oa_thread *thread) {
+  const uint64_t now = uv_now(&thread->loop);
+  if (thread->gone >= GONE_MANY && now - thread->trimmed_at > GIVE_BACK_EVERY) {
+    thread->gone = 0;
+    thread->trimmed_at = now;
+    oa_mem_give_back();
+  }
+}
+
 static void on_tick(uv_timer_t *timer) {
   oa_thread *thread = timer->data;
   const oa_server_options *options = thread->options;
@@ -116,9 +175,8 @@ static void on_tick(uv_timer_t *timer) {
   for (size_t i = 0; i < options->listener_count; i++) {
     oa_listener_resume(&thread->listeners[i]);
   }
-  oa_stream_expire(thread);
-  oa_flow_forgive(thread);
-  oa_connection_expire(thread);
+  expire(thread);
+  give_back(thread);
   if (thread->stopping) {
     go_on_stopping(thread);
   } else if (uv_now(&thread->loop) - thread->busy_at > TRIM_AFTER) {
@@ -156,10 +214,34 @@ static void empty_inbox(oa_thread *thread) {
   }
 }
 
+void oa_thread_go_on_soon(oa_thread *thread) {
+  uv_mutex_lock(&thread->async_lock);
+  if (thread->async_open) {
+    uv_async_send(&thread->async);
+  }
+  uv_mutex_unlock(&thread->async_lock);
+}
+
+/* Those that put themselves off once more wait for the turn after this. */
+static void go_on_postponed(oa_thread *thread) {
+  oa_link *link;
+  bool any = false;
+  while ((link = oa_list_first(&thread->postponed)) != NULL) {
+    oa_connection *connection = OA_LIST_ENTRY(link, oa_connection, in_dirty);
+    connection->postponed = false;
+    oa_list_push(&thread->dirty, link);
+    any = true;
+  }
+  if (any) {
+    oa_thread_settle(thread);
+  }
+}
+
 static void on_async(uv_async_t *async) {
   oa_thread *thread = async->data;
   const oa_server_options *options = thread->options;
   empty_inbox(thread);
+  go_on_postponed(thread);
   if (atomic_exchange(&thread->wake_wanted, false) &&
       options->handler->wake != NULL) {
     options->handler->wake(options->context, thread->index);
@@ -170,17 +252,9 @@ static void on_async(uv_async_t *async) {
   }
 }
 
-static void signal_loop(oa_thread *thread) {
-  uv_mutex_lock(&thread->async_lock);
-  if (thread->async_open) {
-    uv_async_send(&thread->async);
-  }
-  uv_mutex_unlock(&thread->async_lock);
-}
-
 void oa_thread_wake(oa_thread *thread) {
   if (!atomic_exchange(&thread->wake_wanted, true)) {
-    signal_loop(thread);
+    oa_thread_go_on_soon(thread);
   }
 }
 
@@ -188,15 +262,26 @@ void oa_thread_stop(oa_thread *thread, uint32_t timeout_ms) {
   atomic_store_explicit(&thread->stop_timeout_ms, timeout_ms,
                         memory_order_relaxed);
   atomic_store(&thread->stop_wanted, true);
-  signal_loop(thread);
+  oa_thread_go_on_soon(thread);
 }
 
 static void init_lists(oa_thread *thread) {
-  oa_list *const lists[] = {
-      &thread->connections, &thread->handshaking, &thread->idle,
-      &thread->lingering,   &thread->blocked,     &thread->dirty,
-      &thread->timed,       &thread->granted,     &thread->waiting,
-      &thread->ready,       &thread->handed,      &thread->drained};
+  oa_list *const lists[] = {&thread->connections,
+                            &thread->handshaking,
+                            &thread->idle,
+                            &thread->lingering,
+                            &thread->blocked,
+                            &thread->dirty,
+                            &thread->postponed,
+                            &thread->timed,
+                            &thread->paced,
+                            &thread->granted,
+                            &thread->crawling,
+                            &thread->waiting[OA_LANE_USUAL],
+                            &thread->waiting[OA_LANE_LARGE],
+                            &thread->ready,
+                            &thread->handed,
+                            &thread->drained};
   for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
     oa_list_init(lists[i]);
   }
@@ -215,8 +300,10 @@ oa_status oa_thread_init(oa_thread *thread, oa_server *server,
   /* Free blocks may add up to a little more than the budget, so that rounding
    * up to block sizes does not make the last one go and come. */
   oa_pool_init(&thread->pool, options->body_budget + options->body_budget / 4);
-  if (oa_http2_prepare(&thread->http2_option, &thread->http2_callbacks) !=
-      OA_OK) {
+  thread->purse.account = options->account;
+  thread->pool.purse = &thread->purse;
+  if (oa_http2_prepare(&thread->http2_option, &thread->http2_callbacks,
+                       options) != OA_OK) {
     return oa_error_set(error, OA_ERR_NOMEM, "no memory for the server");
   }
   int failed = uv_mutex_init(&thread->async_lock);
@@ -240,6 +327,11 @@ oa_status oa_thread_init(oa_thread *thread, oa_server *server,
   return OA_OK;
 }
 
+static void on_prepare(uv_prepare_t *prepare) {
+  oa_thread *thread = prepare->data;
+  thread->turn++;
+}
+
 static oa_status open_handles(oa_thread *thread, oa_error *error) {
   int failed = uv_timer_init(&thread->loop, &thread->timer);
   thread->timer.data = thread;
@@ -251,6 +343,13 @@ static oa_status open_handles(oa_thread *thread, oa_error *error) {
   const uint32_t tick = thread->options->tick_ms;
   if (failed == 0) {
     failed = uv_timer_start(&thread->timer, on_tick, tick, tick);
+  }
+  if (failed == 0) {
+    failed = uv_prepare_init(&thread->loop, &thread->prepare);
+    thread->prepare.data = thread;
+  }
+  if (failed == 0) {
+    failed = uv_prepare_start(&thread->prepare, on_prepare);
   }
   for (size_t i = 0; failed == 0 && i < thread->options->listener_count; i++) {
     if (oa_listener_open(&thread->listeners[i], thread) != OA_OK) {
@@ -346,6 +445,7 @@ void oa_thread_reset(oa_thread *thread) {
     oa_stream_free(OA_LIST_ENTRY(link, oa_stream, in_queue));
   }
   trim(thread);
+  oa_purse_close(&thread->purse);
   nghttp2_option_del(thread->http2_option);
   nghttp2_session_callbacks_del(thread->http2_callbacks);
 }

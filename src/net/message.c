@@ -11,9 +11,8 @@ static bool is_http(const oa_stream *stream) {
 
 /* A message of stream->length bytes begins.  False: it has been refused. */
 static bool begin(oa_stream *stream) {
-  const oa_thread *thread = stream->thread;
   stream->begun = true;
-  if (thread->held_bytes > thread->options->body_limit) {
+  if (oa_flow_is_full(stream)) {
     oa_flow_refuse(stream);
     return false;
   }
@@ -121,10 +120,11 @@ static size_t take_bytes(oa_stream *stream, const uint8_t *data, size_t len) {
   if (stream->http1 && stream->state == OA_STREAM_WAITING) {
     return 0;
   }
-  /* Flow control keeps the peer inside the block. */
-  if (part > stream->block.size - stream->have) {
-    oa_answer_refuse(stream, OA_GRPC_INTERNAL, 0,
-                     "more data than flow control allowed");
+  /* Flow control keeps the peer inside the block, but for windows that were
+   * open before the message had to wait. */
+  if (part > stream->block.size - stream->have &&
+      !oa_flow_make_room(stream, stream->have + part)) {
+    oa_flow_refuse(stream);
     return 0;
   }
   memcpy(stream->block.data + stream->have, data, part);
@@ -175,6 +175,7 @@ static size_t take(oa_stream *stream, const uint8_t *data, size_t len) {
 size_t oa_message_receive(oa_stream *stream, const uint8_t *data, size_t len) {
   const bool streaming = stream->call.kind == OA_CALL_STREAM;
   size_t at = 0;
+  stream->brought += len;
   if (!streaming || stream->pending.len == 0) {
     stream->receiving = true;
     at = take(stream, data, len);

@@ -37,7 +37,7 @@ static ssize_t end(nghttp2_session *session, oa_stream *stream,
   *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
   return nghttp2_submit_trailer(session, stream->id, fields, count) == 0
              ? 0
-             : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+             : oa_answer_cancel(session, stream->id);
 }
 
 static ssize_t read_queue(nghttp2_session *session, int32_t id, uint8_t *buf,
@@ -86,7 +86,7 @@ void oa_outbox_open(oa_stream *stream) {
                               sizeof fields / sizeof fields[0],
                               &provider) != 0) {
     nghttp2_submit_rst_stream(connection->session, NGHTTP2_FLAG_NONE,
-                              stream->id, NGHTTP2_INTERNAL_ERROR);
+                              stream->id, NGHTTP2_CANCEL);
   }
   oa_connection_touch(connection);
 }

@@ -34,7 +34,7 @@ static size_t class_of(size_t size) {
   return index;
 }
 
-static void *obtain(size_t size) {
+static void *allocate(size_t size) {
   if (size < MAPPED_SIZE) {
     return oa_malloc(size);
   }
@@ -43,7 +43,22 @@ static void *obtain(size_t size) {
   return data == MAP_FAILED ? NULL : data;
 }
 
-static void release(void *data, size_t size) {
+static void *obtain(oa_pool *pool, size_t size) {
+  if (!oa_purse_take(pool->purse, size)) {
+    oa_pool_trim(pool); /* free blocks of other sizes are in the way */
+    if (!oa_purse_take(pool->purse, size)) {
+      return NULL;
+    }
+  }
+  void *data = allocate(size);
+  if (data == NULL) {
+    oa_purse_give(pool->purse, size);
+  }
+  return data;
+}
+
+static void release(oa_pool *pool, void *data, size_t size) {
+  oa_purse_give(pool->purse, size);
   if (size < MAPPED_SIZE) {
     oa_free(data);
   } else {
@@ -75,7 +90,7 @@ oa_block oa_pool_take(oa_pool *pool, size_t size) {
     pool->free[index] = next_of(data);
     pool->pooled -= real;
   } else {
-    data = obtain(real);
+    data = obtain(pool, real);
   }
   if (data != NULL) {
     block.data = data;
@@ -89,7 +104,7 @@ void oa_pool_give(oa_pool *pool, oa_block *block) {
     return;
   }
   if (block->size > pool->max_pooled - pool->pooled) {
-    release(block->data, block->size);
+    release(pool, block->data, block->size);
   } else {
     const size_t index = class_of(block->size);
     void *next = pool->free[index];
@@ -105,7 +120,7 @@ void oa_pool_trim(oa_pool *pool) {
     while (pool->free[index] != NULL) {
       void *data = pool->free[index];
       pool->free[index] = next_of(data);
-      release(data, class_size(index));
+      release(pool, data, class_size(index));
       pool->pooled -= class_size(index);
     }
   }

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/account.h"
+
 /* Four sizes in each doubling from 4 KiB to 2 GiB. */
 enum { OA_POOL_CLASSES = 20 * 4 };
 
@@ -25,13 +27,14 @@ typedef struct oa_pool {
   void *free[OA_POOL_CLASSES]; /* each free block begins with the next one */
   size_t pooled;               /* bytes in free blocks */
   size_t max_pooled;
+  oa_purse *purse; /* borrowed; counts all blocks; NULL = nobody does */
 } oa_pool;
 
 /* An empty pool that keeps at most MAX_POOLED bytes of free blocks. */
 void oa_pool_init(oa_pool *pool, size_t max_pooled);
 
-/* A block of at least SIZE bytes; data is NULL when there is no memory or
- * SIZE is 0 or above 2 GiB. */
+/* A block of at least SIZE bytes; data is NULL when there is no memory, the
+ * purse refuses, or SIZE is 0 or above 2 GiB. */
 oa_block oa_pool_take(oa_pool *pool, size_t size);
 
 /* Gives BLOCK back and zeroes it.  A zeroed block is allowed. */

@@ -3,8 +3,10 @@
 
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/mem.h"
+#include "net/limits.h"
 #include "net/thread.h"
 
 enum { MAX_THREADS = 256 };
@@ -24,16 +26,20 @@ struct oa_server {
 void oa_server_options_init(oa_server_options *options) {
   *options = (oa_server_options){
       .max_message = (size_t)64 * 1024 * 1024,
-      .max_connections = 10000,
-      .max_streams = 100,
+      .max_connections = OA_LIMIT_CONNECTIONS,
+      .max_streams = OA_LIMIT_STREAMS,
       .stream_window = 16384,
       .body_budget = (size_t)12 * 1024 * 1024,
       .body_limit = (size_t)128 * 1024 * 1024,
-      .max_header_bytes = (size_t)16 * 1024,
+      .max_header_bytes = OA_LIMIT_HEADER_BYTES,
+      .max_resets = OA_LIMIT_RESETS,
+      .max_control_frames = OA_LIMIT_CONTROL_FRAMES,
       .tick_ms = 100,
-      .handshake_timeout_ms = 10 * 1000,
-      .idle_timeout_ms = 5 * 60 * 1000,
-      .body_timeout_ms = 30 * 1000,
+      .handshake_timeout_ms = OA_LIMIT_HANDSHAKE_MS,
+      .idle_timeout_ms = OA_LIMIT_IDLE_MS,
+      .body_timeout_ms = OA_LIMIT_BODY_MS,
+      .min_body_rate = OA_LIMIT_BODY_RATE,
+      .pace_ms = OA_LIMIT_PACE_MS,
   };
 }
 
@@ -64,10 +70,12 @@ static oa_status check(const oa_server_options *options, oa_error *error) {
   }
   if (options->stream_window == 0 || options->stream_window > INT32_MAX ||
       options->max_streams == 0 || options->tick_ms == 0 ||
-      options->max_header_bytes == 0 || options->max_header_bytes > INT32_MAX) {
+      options->max_header_bytes == 0 || options->max_header_bytes > INT32_MAX ||
+      options->max_resets == 0 || options->max_control_frames == 0 ||
+      options->pace_ms == 0) {
     return oa_error_set(error, OA_ERR_CONFIG,
-                        "window, streams, tick and header bytes must be "
-                        "positive");
+                        "window, streams, tick, pace, header bytes, resets "
+                        "and control frames must be positive");
   }
   return OA_OK;
 }
@@ -119,6 +127,28 @@ static oa_status start_threads(oa_server *server, oa_error *error) {
   return status;
 }
 
+/* Connections may not take the descriptors that files need: without them
+ * nothing could be stored any more. */
+static void spare_descriptors(oa_server_options *options) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 ||
+      limit.rlim_cur == RLIM_INFINITY) {
+    return;
+  }
+  const uint64_t all = limit.rlim_cur;
+  const uint64_t spare = all / 2 < OA_LIMIT_SPARE_DESCRIPTORS
+                             ? all / 2
+                             : OA_LIMIT_SPARE_DESCRIPTORS;
+  if (options->max_connections > all - spare) {
+    options->max_connections = (size_t)(all - spare);
+    oa_log_line(options->log, OA_LOG_WARN,
+                "this process may open %llu files only, so %zu connections "
+                "are taken at most; raise the limit (ulimit -n, LimitNOFILE=) "
+                "or lower limits.connections",
+                (unsigned long long)all, options->max_connections);
+  }
+}
+
 /* Has the threads serve, or end when AHEAD is false. */
 static void go(oa_server *server, bool ahead) {
   for (unsigned i = 0; i < server->thread_count; i++) {
@@ -143,6 +173,7 @@ oa_status oa_server_start(oa_server **out, const oa_server_options *options,
     return oa_error_set(error, OA_ERR_NOMEM, "no memory for the server");
   }
   server->options = *options;
+  spare_descriptors(&server->options);
   server->tls = oa_tls_context_take(options->tls);
   server->has_lock = uv_mutex_init(&server->tls_lock) == 0;
   oa_status status =
@@ -249,6 +280,10 @@ void oa_server_get_stats(const oa_server *server, oa_server_stats *out) {
     const oa_thread *thread = server->threads[i];
     out->connections_opened += get(&thread->opened);
     out->connections_refused += get(&thread->refused);
+    out->connections_late += get(&thread->late);
+    out->connections_flooded += get(&thread->flooded);
+    out->bodies_late += get(&thread->late_bodies);
+    out->accept_pauses += get(&thread->accept_pauses);
     out->bytes_received += get(&thread->received);
     out->body_bytes_now += get(&thread->held);
   }

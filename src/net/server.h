@@ -10,8 +10,9 @@
  *
  * Memory: a stream may send `stream_window` bytes unasked.  A longer message
  * waits, and is granted the rest of its window only while the thread has
- * `body_budget` left, oldest first; so many big concurrent requests do not
- * grow memory, flow control makes their senders wait.
+ * `body_budget` left, connection after connection, each with its oldest; so
+ * many big concurrent requests do not grow memory, flow control makes their
+ * senders wait, and no connection waits for all that another one has.
  */
 #ifndef OA_NET_SERVER_H
 #define OA_NET_SERVER_H
@@ -20,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/account.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "net/tls.h"
@@ -143,6 +145,8 @@ typedef struct oa_server_handler {
 typedef struct oa_listen {
   const char *address; /* IP literal */
   uint16_t port;       /* 0 = any free one */
+  int fd; /* a socket that listens already, in place of address and port; the
+             threads share copies of it.  0 = none */
 } oa_listen;
 
 typedef struct oa_server_options {
@@ -157,12 +161,20 @@ typedef struct oa_server_options {
   size_t body_limit;       /* bytes of all bodies, also those that wait and
                               those that trickle, a thread; beyond it new
                               calls are UNAVAILABLE */
+  oa_account *account;     /* borrowed; counts the bodies, and a call whose body
+                              it has no room for is UNAVAILABLE; NULL = none */
   size_t max_header_bytes; /* of one request's header list */
+  uint32_t max_resets;     /* requests a second that one connection begins and
+                              cancels, besides a burst */
+  uint32_t max_control_frames; /* answers to PING and SETTINGS that wait */
   uint32_t tick_ms;
   uint32_t handshake_timeout_ms; /* for TLS and the first bytes of HTTP */
   uint32_t idle_timeout_ms;      /* connection without streams */
   uint32_t body_timeout_ms;      /* from a request's headers to its last byte,
                                     not counting time that we make it wait */
+  uint32_t min_body_rate;        /* bytes a second that a body must bring, not
+                                    counting that time either; 0 = no bound */
+  uint32_t pace_ms;              /* how often that is looked at */
   oa_tls_context *tls; /* NULL = none.  With it nothing goes in the clear.
                           The server takes a reference */
   const oa_server_handler *handler;
@@ -173,9 +185,13 @@ typedef struct oa_server_options {
 typedef struct oa_server_stats {
   uint64_t connections_now;
   uint64_t connections_opened;
-  uint64_t connections_refused;
-  uint64_t bytes_received; /* message bytes as they came */
-  uint64_t body_bytes_now; /* held in request bodies */
+  uint64_t connections_refused; /* over max_connections */
+  uint64_t connections_late;    /* not done with their greeting in time */
+  uint64_t connections_flooded; /* ended for frames that bring only work */
+  uint64_t bodies_late;         /* ended because they came too slowly */
+  uint64_t accept_pauses;       /* no descriptor was left for a connection */
+  uint64_t bytes_received;      /* message bytes as they came */
+  uint64_t body_bytes_now;      /* held in request bodies */
 } oa_server_stats;
 
 typedef struct oa_server oa_server;

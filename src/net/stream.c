@@ -44,6 +44,7 @@ oa_stream *oa_stream_open(oa_connection *connection, int32_t id) {
 void oa_stream_time(oa_stream *stream) {
   stream->timed_at = uv_now(&stream->thread->loop);
   oa_list_push(&stream->thread->timed, &stream->in_queue);
+  oa_pace_begin(stream);
 }
 
 void oa_stream_arrange(oa_stream *stream) {
@@ -155,6 +156,8 @@ void oa_stream_closed(oa_stream *stream) {
   assert(connection != NULL);
   oa_link_remove(&stream->in_connection);
   connection->stream_count--;
+  connection->budgeted -= stream->budgeted;
+  connection->held -= stream->held;
   oa_connection_streams_changed(connection);
   stream->connection = NULL;
   if (stream->state == OA_STREAM_HANDED &&
@@ -181,6 +184,7 @@ void oa_stream_free(oa_stream *stream) {
   oa_buf_free(&stream->pending);
   oa_link_remove(&stream->in_connection);
   oa_link_remove(&stream->in_queue);
+  oa_link_remove(&stream->in_paced);
   if (stream->out != stream->out_small) {
     oa_free(stream->out);
     stream->out = NULL;
@@ -223,6 +227,9 @@ static void end_overdue(oa_stream *stream) {
   const uint32_t limit = stream->thread->options->body_timeout_ms;
   const bool stuck =
       stream->call.kind == OA_CALL_STREAM && !oa_outbox_empty(stream);
+  if (stream->state != OA_STREAM_ANSWERED && !stuck) {
+    oa_thread_count(&stream->thread->late_bodies, 1);
+  }
   if (stream->state == OA_STREAM_HEADERS) {
     /* An unfinished header block stops all else on its connection. */
     oa_connection_close(stream->connection);

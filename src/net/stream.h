@@ -8,8 +8,9 @@
  * BODY with each message.  Once handed out, other calls live until the reply,
  * even when their connection is gone.  Used by its own thread only.
  *
- * stream.c has its life, flow.c the memory brake, message.c what comes in,
- * call.c the handler's side, answer.c and outbox.c what goes out.
+ * stream.c has its life, pace.c how slow it may be, flow.c the memory brake,
+ * message.c what comes in, call.c the handler's side, answer.c and outbox.c
+ * what goes out.
  */
 #ifndef OA_NET_STREAM_H
 #define OA_NET_STREAM_H
@@ -55,8 +56,13 @@ typedef struct oa_stream {
   int32_t id;
   oa_stream_state state;
   oa_link in_connection;
-  oa_link in_queue; /* the thread's timed, waiting, ready or handed */
+  oa_link in_queue; /* the thread's timed, ready or handed, or the
+                       connection's waiting */
   uint64_t timed_at;
+  oa_link in_paced;
+  uint64_t paced_at;
+  uint64_t paced_bytes; /* what had come then */
+  uint64_t brought;     /* bytes of bodies so far */
   struct oa_stream *next_spare;
   oa_head head;
   bool http1;    /* the request of an HTTP/1.1 connection */
@@ -76,7 +82,8 @@ typedef struct oa_stream {
   oa_buf inflated;
   bool granted;
   bool slow; /* granted, but no longer counted by the budget */
-  oa_link in_granted;
+  oa_lane lane;
+  oa_link in_granted; /* the thread's granted or crawling */
   uint64_t granted_at;
   size_t budgeted; /* bytes in the thread's granted_bytes or slow_bytes */
   size_t held;     /* bytes in the thread's held_bytes */
@@ -153,6 +160,11 @@ bool oa_flow_begin_long(oa_stream *stream);
 /* True when LENGTH more than what may come unasked. */
 bool oa_flow_is_long(const oa_stream *stream);
 
+/* True when so much is held that STREAM's message may not come in.  Whose
+ * connection has little of it may go a bit further, so that those who hold
+ * most do not keep out the others. */
+bool oa_flow_is_full(const oa_stream *stream);
+
 /* Refuses STREAM because too much is held. */
 void oa_flow_refuse(oa_stream *stream);
 
@@ -167,8 +179,12 @@ void oa_flow_credit(oa_stream *stream);
 void oa_flow_grant(oa_thread *thread);
 
 /* Takes granted messages that crawl off the budget, so that a few slow
- * senders do not keep out all others. */
+ * senders do not keep out all others, and ends the slowest when they hold
+ * too much. */
 void oa_flow_forgive(oa_thread *thread);
+
+/* CONNECTION has no streams any more. */
+void oa_flow_forget(oa_connection *connection);
 
 /* Memory for a decompressed message. */
 oa_buf oa_flow_take_spare(oa_thread *thread);
@@ -178,6 +194,14 @@ void oa_flow_release(oa_stream *stream);
 
 /* Frees memory that is kept for later messages. */
 void oa_flow_trim(oa_thread *thread);
+
+/* pace.c */
+
+/* The rate of STREAM's body is looked at from here on anew. */
+void oa_pace_begin(oa_stream *stream);
+
+/* Ends bodies that come too slowly. */
+void oa_pace_check(oa_thread *thread);
 
 /* message.c */
 
@@ -220,6 +244,11 @@ void oa_answer_refuse(oa_stream *stream, oa_grpc_code code,
 /* Ends a request that the handler has not seen with an HTTP status. */
 void oa_answer_refuse_http(oa_stream *stream, unsigned status,
                            oa_grpc_code code, const char *text);
+
+/* In a callback that gives data: memory ended inside an answer.  CANCEL lets a
+ * gRPC peer try again, which INTERNAL_ERROR, what nghttp2 would say, does not.
+ * Gives what the callback must return. */
+ssize_t oa_answer_cancel(nghttp2_session *session, int32_t id);
 
 /* After END_STREAM has gone out: has the peer stop sending, if it still is. */
 void oa_answer_sent(oa_stream *stream);

@@ -15,6 +15,7 @@
 
 #include "base/buf.h"
 #include "codec/codec.h"
+#include "net/http1.h"
 #include "net/list.h"
 #include "net/listener.h"
 #include "net/pool.h"
@@ -34,12 +35,18 @@ enum {
   OA_THREAD_INBOX = 64,
 };
 
+/* Long messages stand in two queues, so that usual ones never wait behind
+ * those that fill the budget alone. */
+typedef enum oa_lane { OA_LANE_USUAL, OA_LANE_LARGE, OA_LANES } oa_lane;
+
 typedef struct oa_thread {
   oa_server *server;
   const oa_server_options *options;
   unsigned index;
   uv_loop_t loop;
   uv_timer_t timer;
+  uv_prepare_t prepare; /* counts the turns of the loop */
+  uint64_t turn;
   oa_listener listeners[OA_SERVER_MAX_LISTENERS];
   nghttp2_option *http2_option;
   nghttp2_session_callbacks *http2_callbacks;
@@ -53,6 +60,7 @@ typedef struct oa_thread {
   size_t spare_stream_count;
   oa_inflater *inflater; /* made for the first compressed message */
   oa_buf spare_bufs[OA_THREAD_SPARE_BUFS];
+  oa_purse purse; /* of the pool and of decompressed messages */
 
   /* Connections.  Those with a time limit stand, oldest first, in the list of
    * their limit. */
@@ -60,22 +68,35 @@ typedef struct oa_thread {
   oa_list handshaking;
   oa_list idle;
   oa_list lingering;
-  oa_list blocked; /* the peer does not read */
-  oa_list dirty;   /* something to send */
-  size_t live;     /* connections whose memory is still there */
+  oa_list blocked;   /* the peer does not read */
+  oa_list dirty;     /* something to send */
+  oa_list postponed; /* go on in the next turn of the loop */
+  size_t live;       /* connections whose memory is still there */
 
   /* Streams. */
-  oa_list timed;   /* must get on: message still coming or answer going */
-  oa_list granted; /* long messages coming in, by time of their grant */
-  oa_list waiting; /* long messages that may not come in yet */
-  oa_list ready;   /* whole messages, not handed over yet */
-  oa_list handed;  /* the handler has them, or they rest */
-  oa_list drained; /* streaming calls whose outbox has become empty */
-  size_t granted_bytes;
-  size_t slow_bytes; /* of granted messages that the budget no longer counts */
+  oa_list timed;    /* must get on: message still coming or answer going */
+  oa_list paced;    /* the same, by when their bytes were last looked at */
+  oa_list granted;  /* long messages coming in, by time of their grant */
+  oa_list crawling; /* those that the budget no longer counts */
+  oa_list waiting[OA_LANES]; /* connections with long messages that may not
+                                come in yet, in the order of their turns */
+  oa_list ready;             /* whole messages, not handed over yet */
+  oa_list handed;            /* the handler has them, or they rest */
+  oa_list drained;           /* streaming calls whose outbox has become empty */
+  size_t granted_bytes[OA_LANES];
+  size_t slow_bytes; /* of crawling messages */
   size_t held_bytes; /* of all bodies */
   uint64_t busy_at;  /* loop time of the last read */
-  uint64_t tls_told_at;
+  uint64_t ticked_at;
+  uint64_t patient_until; /* nothing is overdue before */
+  uint64_t trimmed_at;
+  size_t gone;          /* connections since then */
+  uint64_t tls_told_at; /* log lines of which one a while is enough */
+  uint64_t refusal_told_at;
+  uint64_t accept_told_at;
+  uint64_t flood_told_at;
+  uint64_t date_at; /* seconds; what date says */
+  char date[OA_HTTP1_DATE_SIZE];
   bool paused;
   bool delivering;
   bool stopping;
@@ -95,6 +116,10 @@ typedef struct oa_thread {
   /* Written by this thread alone, read by any. */
   atomic_uint_fast64_t opened;
   atomic_uint_fast64_t refused;
+  atomic_uint_fast64_t late;
+  atomic_uint_fast64_t flooded;
+  atomic_uint_fast64_t late_bodies;
+  atomic_uint_fast64_t accept_pauses;
   atomic_uint_fast64_t received;
   atomic_uint_fast64_t held;
 
@@ -134,6 +159,16 @@ void oa_thread_reset(oa_thread *thread);
 /* What every loop callback does at its end: hands whole messages over, grants
  * windows and sends what has gathered. */
 void oa_thread_settle(oa_thread *thread);
+
+/* Has what was postponed go on in the next turn of the loop. */
+void oa_thread_go_on_soon(oa_thread *thread);
+
+/* True when a log line that was last written at *TOLD_AT is due again, and
+ * notes that it is written now. */
+bool oa_thread_may_tell(oa_thread *thread, uint64_t *told_at);
+
+/* The Date of an answer that is made now (RFC 9110, section 6.6.1). */
+const char *oa_thread_date(oa_thread *thread);
 
 /* To be called when the memory of a connection has gone. */
 void oa_thread_connection_gone(oa_thread *thread);

@@ -15,11 +15,24 @@ enum {
   FIRST_BYTES = 9,
   RECORD_HEADER = 5,
   MESSAGE_HEADER = 4,
+  CIPHER_CHANGE_RECORD = 20,
   HANDSHAKE_RECORD = 22,
   CLIENT_HELLO = 1,
   /* More than any record of ours grows by: header, nonce, tag. */
   RECORD_OVERHEAD = 64,
 };
+
+/* Where we are in the records and messages of a handshake that can still be
+ * read. */
+typedef struct watch {
+  uint8_t record[RECORD_HEADER];
+  uint8_t message[MESSAGE_HEADER];
+  uint8_t record_len; /* bytes of the headers that are there */
+  uint8_t message_len;
+  size_t record_left; /* bytes behind them */
+  size_t message_left;
+  bool over;
+} watch;
 
 struct oa_tls {
   oa_tls_context *context;
@@ -34,6 +47,7 @@ struct oa_tls {
   bool close_sent;
   uint8_t first[FIRST_BYTES];
   uint8_t first_len;
+  watch watch;
 };
 
 /* --- OpenSSL's way to our bytes ------------------------------------------- */
@@ -196,6 +210,67 @@ static void look(oa_tls *tls, const oa_tls_flow *flow) {
   }
 }
 
+/* Takes LEN bytes of handshake messages. */
+static void watch_messages(oa_tls *tls, const uint8_t *data, size_t len) {
+  watch *w = &tls->watch;
+  while (len > 0) {
+    if (w->message_left > 0) {
+      const size_t part = w->message_left < len ? w->message_left : len;
+      w->message_left -= part;
+      data += part;
+      len -= part;
+      continue;
+    }
+    w->message[w->message_len++] = *data++;
+    len--;
+    if (w->message_len < MESSAGE_HEADER) {
+      continue;
+    }
+    w->message_len = 0;
+    w->message_left = (size_t)w->message[1] << 16 | (size_t)w->message[2] << 8 |
+                      (size_t)w->message[3];
+    if (w->message[0] == CLIENT_HELLO && w->message_left > OA_TLS_MAX_HELLO) {
+      fail(tls, "the ClientHello is too long");
+      return;
+    }
+  }
+}
+
+/* The header of a record is there. */
+static void watch_record(oa_tls *tls) {
+  watch *w = &tls->watch;
+  w->record_len = 0;
+  w->record_left = (size_t)w->record[3] << 8 | w->record[4];
+  /* From here on the rest is encrypted.  In TLS 1.3 a change of ciphers means
+   * nothing and may stand before a second ClientHello. */
+  w->over = w->record[0] != HANDSHAKE_RECORD &&
+            (w->record[0] != CIPHER_CHANGE_RECORD ||
+             SSL_version(tls->ssl) == TLS1_2_VERSION);
+}
+
+/* Looks for a second ClientHello (RFC 8446, section 4.1.4), for which OpenSSL
+ * sets as much memory aside as it says it is long. */
+static void watch_handshake(oa_tls *tls, const uint8_t *data, size_t len) {
+  watch *w = &tls->watch;
+  while (len > 0 && !w->over && tls->state == OA_TLS_HANDSHAKING) {
+    if (w->record_left == 0) {
+      w->record[w->record_len++] = *data++;
+      len--;
+      if (w->record_len == RECORD_HEADER) {
+        watch_record(tls);
+      }
+      continue;
+    }
+    const size_t part = w->record_left < len ? w->record_left : len;
+    if (w->record[0] == HANDSHAKE_RECORD) {
+      watch_messages(tls, data, part);
+    }
+    w->record_left -= part;
+    data += part;
+    len -= part;
+  }
+}
+
 static void read_plain(oa_tls *tls, oa_tls_flow *flow) {
   ERR_clear_error();
   int read = 1;
@@ -228,6 +303,9 @@ oa_status oa_tls_receive(oa_tls *tls, oa_tls_flow *flow, oa_error *error) {
   flow->got = 0;
   if (tls->first_len < FIRST_BYTES && tls->state != OA_TLS_FAILED) {
     look(tls, flow);
+  }
+  if (tls->state == OA_TLS_HANDSHAKING) {
+    watch_handshake(tls, flow->data, flow->len);
   }
   if (tls->state == OA_TLS_HANDSHAKING || tls->state == OA_TLS_OPEN) {
     tls->flow = flow;

@@ -1,11 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bytes between a connection and its socket, in the clear or under TLS. */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/mem.h"
 #include "net/connection.h"
 #include "net/http1_session.h"
+
+enum {
+  /* Buffers that one connection may fill in a row, so that one that always
+   * has more does not keep the others waiting. */
+  READS_AT_ONCE = 2,
+  /* A peer that does not answer the kernel's probes is gone after about two
+   * minutes, in seconds. */
+  KEEPALIVE_IDLE = 60,
+  KEEPALIVE_INTERVAL = 15,
+  KEEPALIVE_PROBES = 4,
+};
 
 static uv_stream_t *stream_of(oa_connection *connection) {
   return (uv_stream_t *)&connection->tcp;
@@ -204,6 +218,15 @@ static void lend_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *out) {
   if (thread->read_buffer == NULL) {
     thread->read_buffer = oa_malloc(OA_THREAD_READ_SIZE);
   }
+  if (connection->turn != thread->turn) {
+    connection->turn = thread->turn;
+    connection->reads = 0;
+  }
+  if (connection->reads++ == READS_AT_ONCE) {
+    /* Without a buffer libuv leaves the rest for the next turn. */
+    *out = uv_buf_init(NULL, 0);
+    return;
+  }
   out->base = (char *)thread->read_buffer;
   out->len = thread->read_buffer == NULL ? 0 : OA_THREAD_READ_SIZE;
 }
@@ -227,6 +250,9 @@ static void receive(oa_connection *connection, const uint8_t *data,
 static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf) {
   oa_connection *connection = stream->data;
   oa_thread *thread = connection->thread;
+  if (count == UV_ENOBUFS && thread->read_buffer != NULL) {
+    return; /* its turn is over */
+  }
   if (count < 0) {
     oa_connection_close(connection);
   } else if (count > 0) {
@@ -241,8 +267,8 @@ void oa_transport_adjust(oa_connection *connection) {
   if (connection->state == OA_CONNECTION_CLOSED) {
     return;
   }
-  const bool waits =
-      connection->state == OA_CONNECTION_HTTP1 && oa_http1_waits(connection);
+  const bool waits = connection->state == OA_CONNECTION_HTTP1 &&
+                     (connection->postponed || oa_http1_waits(connection));
   const bool read = !connection->blocked && !waits;
   if (read && !connection->reading) {
     connection->reading =
@@ -256,10 +282,24 @@ void oa_transport_adjust(oa_connection *connection) {
   }
 }
 
+/* Streaming calls may be silent for as long as they like, so the kernel is
+ * asked to find out whose peer has gone without a word.  All of it may fail. */
+static void keep_alive(oa_connection *connection) {
+  const int interval = KEEPALIVE_INTERVAL;
+  const int probes = KEEPALIVE_PROBES;
+  uv_os_fd_t fd = -1;
+  uv_tcp_keepalive(&connection->tcp, 1, KEEPALIVE_IDLE);
+  if (uv_fileno((uv_handle_t *)&connection->tcp, &fd) == 0) {
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+  }
+}
+
 oa_status oa_transport_open(oa_connection *connection) {
   connection->write.data = connection;
   /* Without it answers wait for the peer's delayed acknowledgment. */
   uv_tcp_nodelay(&connection->tcp, 1);
+  keep_alive(connection);
   connection->reading =
       uv_read_start(stream_of(connection), lend_buffer, on_read) == 0;
   return connection->reading ? OA_OK : OA_ERR_IO;

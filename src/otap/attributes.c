@@ -98,8 +98,9 @@ oa_status oa_otap_read_nested(const oa_otap_decoder *d,
   oa_buf *out = &d->builder->cbor;
   const uint8_t *given = oa_otap_bytes(&table->columns[column], i, &given_len);
   out->len = 0;
-  oa_status status = oa_cbor_normalize(
-      given, given_len, out, &d->builder->tree.repaired, &problem, &at);
+  oa_status status =
+      oa_cbor_normalize(given, given_len, oa_builder_depth(d->builder), out,
+                        &d->builder->tree.repaired, &problem, &at);
   if (status == OA_ERR_NOMEM) {
     return status;
   }

@@ -221,6 +221,26 @@ static oa_status write_items(const oa_otap_decoder *d, oa_attrs *to,
   return OA_OK;
 }
 
+/* A message is taken whole or not at all, so one record with too many
+ * attributes is too much. */
+static oa_status check_counts(const oa_otap_decoder *d, const oa_column *list,
+                              uint32_t base, uint32_t count, uint32_t items) {
+  const uint32_t most = d->builder->max_attributes;
+  /* Behind the last row that has a list no offset stands yet. */
+  const uint32_t end =
+      list->filled < base + count ? list->filled : base + count;
+  for (uint32_t i = base; items > most && i < end; i++) {
+    const uint32_t have = (uint32_t)(list->offsets[i + 1] - list->offsets[i]);
+    if (have > most) {
+      return oa_error_set(d->error, OA_ERR_MALFORMED,
+                          "%s: a record has %u attributes; at most %u are "
+                          "taken",
+                          oa_signal_name(d->stream->signal), have, most);
+    }
+  }
+  return OA_OK;
+}
+
 oa_status oa_otap_attrs_write(const oa_otap_decoder *d, oa_attrs *to,
                               oa_otap_attrs *kinds, size_t kind_count,
                               oa_table *table, oa_column *list, uint32_t base,
@@ -231,7 +251,11 @@ oa_status oa_otap_attrs_write(const oa_otap_decoder *d, oa_attrs *to,
   }
   const uint32_t items =
       oa_otap_place_lists(table, list, base, count, seats, joins);
-  return items == 0 ? OA_OK : write_items(d, to, kinds, kind_count, items);
+  if (items == 0) {
+    return OA_OK;
+  }
+  OA_TRY(check_counts(d, list, base, count, items));
+  return write_items(d, to, kinds, kind_count, items);
 }
 
 oa_status oa_otap_attrs_append(const oa_otap_decoder *d, oa_attrs *to,

@@ -104,5 +104,6 @@ void oa_otap_read_u64(const oa_otap_column *column, uint32_t rows,
 
 void oa_otap_map_free(oa_otap_map *map) {
   oa_free(map->numbers);
-  *map = (oa_otap_map){0};
+  oa_purse_give(map->purse, map->capacity * sizeof *map->numbers);
+  *map = (oa_otap_map){.purse = map->purse};
 }

@@ -24,7 +24,8 @@ typedef struct oa_otap_map {
   size_t known;          /* numbers[0..known) are set */
   uint64_t generation;   /* of the builder */
   uint64_t replacements; /* of the reader's dictionaries */
-  bool repaired; /* two strings may have one number: they were not UTF-8 */
+  bool repaired;   /* two strings may have one number: they were not UTF-8 */
+  oa_purse *purse; /* borrowed; counts the memory; NULL = nobody does */
 } oa_otap_map;
 
 typedef struct oa_otap_column {

@@ -147,17 +147,14 @@ static oa_status write_all(const oa_otap_decoder *d) {
   oa_builder_keep_place(b, &before);
   b->result = d->result;
   b->levels = 0;
-  b->tree.failed = false;
-  b->tree.repaired = 0;
+  oa_builder_begin(b);
   /* A number for each resource, scope and metric: two bytes of a request. */
   oa_builder_reserve_ords(b, 2 * (size_t)root->rows);
   oa_status status = write_rows(d, root);
   b->resource_ord++; /* the number between requests */
   b->result = NULL;
   d->result->repaired = b->tree.repaired;
-  if (status == OA_OK && b->tree.failed) {
-    status = OA_ERR_NOMEM;
-  }
+  status = oa_builder_end(b, status);
   if (status != OA_OK) {
     oa_builder_go_back(b, &before);
   }

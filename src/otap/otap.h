@@ -30,6 +30,7 @@ typedef struct oa_otap_limits {
                           while a message is decoded, all together */
   size_t max_payloads; /* tables in a message */
   size_t max_rows;     /* rows of all tables of a message together */
+  oa_purse *purse;     /* borrowed; counts that memory; NULL = nobody does */
 } oa_otap_limits;
 
 /* 64 MiB, 64 tables, 2 Mi rows. */

@@ -14,8 +14,26 @@ enum {
 
 typedef struct oa_scratch_extra {
   struct oa_scratch_extra *next;
-  uint8_t pad[ALIGN - sizeof(void *)];
+  size_t size; /* of all of it */
 } extra_block;
+
+_Static_assert(sizeof(extra_block) == ALIGN, "what follows is aligned");
+
+static void *obtain(oa_scratch *scratch, size_t size) {
+  if (!oa_purse_take(scratch->purse, size)) {
+    return NULL;
+  }
+  void *block = oa_malloc(size);
+  if (block == NULL) {
+    oa_purse_give(scratch->purse, size);
+  }
+  return block;
+}
+
+static void release(oa_scratch *scratch, void *block, size_t size) {
+  oa_free(block);
+  oa_purse_give(scratch->purse, size);
+}
 
 oa_status oa_scratch_get(oa_scratch *scratch, size_t count, size_t size,
                          void **out) {
@@ -31,10 +49,11 @@ oa_status oa_scratch_get(oa_scratch *scratch, size_t count, size_t size,
     *out = scratch->block + scratch->used;
     scratch->used += whole;
   } else {
-    extra_block *extra = oa_malloc(sizeof *extra + whole);
+    extra_block *extra = obtain(scratch, sizeof *extra + whole);
     if (extra == NULL) {
       return OA_ERR_NOMEM;
     }
+    extra->size = sizeof *extra + whole;
     extra->next = scratch->extra;
     scratch->extra = extra;
     *out = extra + 1;
@@ -54,7 +73,7 @@ static void free_extra(oa_scratch *scratch) {
   while (scratch->extra != NULL) {
     extra_block *extra = scratch->extra;
     scratch->extra = extra->next;
-    oa_free(extra);
+    release(scratch, extra, extra->size);
   }
 }
 
@@ -64,9 +83,9 @@ void oa_scratch_reset(oa_scratch *scratch) {
     /* Without memory the old block stays, and extra blocks do it again. */
     const size_t more = scratch->taken + scratch->taken / 4;
     const size_t size = (more < KEEP ? more : KEEP) & ~(size_t)(ALIGN - 1);
-    uint8_t *block = oa_malloc(size);
+    uint8_t *block = obtain(scratch, size);
     if (block != NULL) {
-      oa_free(scratch->block);
+      release(scratch, scratch->block, scratch->size);
       scratch->block = block;
       scratch->size = size;
     }
@@ -77,6 +96,6 @@ void oa_scratch_reset(oa_scratch *scratch) {
 
 void oa_scratch_free(oa_scratch *scratch) {
   free_extra(scratch);
-  oa_free(scratch->block);
-  *scratch = (oa_scratch){.max = scratch->max};
+  release(scratch, scratch->block, scratch->size);
+  *scratch = (oa_scratch){.max = scratch->max, .purse = scratch->purse};
 }

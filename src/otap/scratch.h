@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/account.h"
 #include "base/status.h"
 
 typedef struct oa_scratch {
@@ -20,6 +21,7 @@ typedef struct oa_scratch {
   size_t used;  /* in the block */
   size_t taken; /* since the reset, also outside the block */
   size_t max;
+  oa_purse *purse; /* borrowed; counts the memory; NULL = nobody does */
   struct oa_scratch_extra *extra; /* pieces that the block had no room for */
 } oa_scratch;
 

@@ -36,6 +36,7 @@ oa_status oa_otap_stream_new(oa_otap_stream **out, oa_signal signal,
   }
   stream->signal = signal;
   stream->limits = limits == NULL ? oa_otap_limits_default : *limits;
+  stream->scratch.purse = stream->limits.purse;
   *out = stream;
   return OA_OK;
 }
@@ -97,10 +98,11 @@ size_t oa_otap_stream_memory(const oa_otap_stream *stream) {
 /* The slot of TYPE with a reader for SCHEMA_ID. */
 static oa_status open_slot(oa_otap_stream *stream, oa_payload_type type,
                            oa_cursor schema_id, oa_otap_slot **out) {
-  static const oa_ipc_limits limits = {.max_message = INT32_MAX,
-                                       .max_memory = 0, /* set before use */
-                                       .max_fields = MAX_FIELDS,
-                                       .max_depth = MAX_DEPTH};
+  const oa_ipc_limits limits = {.max_message = INT32_MAX,
+                                .max_memory = 0, /* set before use */
+                                .max_fields = MAX_FIELDS,
+                                .max_depth = MAX_DEPTH,
+                                .purse = stream->limits.purse};
   const size_t len = oa_cursor_left(&schema_id);
   oa_otap_slot *slot = stream->slots[type];
   if (slot == NULL) {
@@ -109,6 +111,10 @@ static oa_status open_slot(oa_otap_stream *stream, oa_payload_type type,
       return OA_ERR_NOMEM;
     }
     stream->slots[type] = slot;
+    slot->schema_id.purse = stream->limits.purse;
+    for (size_t i = 0; i < OA_PAYLOAD_MAX_COLUMNS; i++) {
+      slot->maps[i].purse = stream->limits.purse;
+    }
   }
   *out = slot;
   if (slot->reader != NULL && slot->schema_id.len == len &&

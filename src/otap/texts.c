@@ -23,8 +23,13 @@ static oa_status update(oa_otap_map *map, size_t count, uint64_t generation,
   }
   if (count > map->capacity) {
     const size_t capacity = count + count / 2;
+    const size_t more = (capacity - map->capacity) * sizeof *map->numbers;
+    if (!oa_purse_take(map->purse, more)) {
+      return OA_ERR_NOMEM;
+    }
     int32_t *numbers = oa_realloc(map->numbers, capacity * sizeof *numbers);
     if (numbers == NULL) {
+      oa_purse_give(map->purse, more);
       return OA_ERR_NOMEM;
     }
     map->numbers = numbers;

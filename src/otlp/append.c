@@ -184,9 +184,10 @@ oa_status oa_otlp_append(oa_otlp_builder *builder, const oa_schema *schema,
 
   oa_builder_keep_place(builder, &before);
   oa_arena_init(&a.arena, max_copies);
+  a.arena.purse = &builder->tree.purse;
+  a.text.purse = &builder->tree.purse;
   *result = (oa_otlp_result){0};
-  builder->tree.failed = false;
-  builder->tree.repaired = 0;
+  oa_builder_begin(builder);
 
   oa_status status =
       rows > INT32_MAX / 2 ? OA_ERR_LIMIT : append_batch(&a, schema, columns);
@@ -194,9 +195,7 @@ oa_status oa_otlp_append(oa_otlp_builder *builder, const oa_schema *schema,
   oa_buf_free(&a.text);
   builder->resource_ord++; /* the number between requests */
   result->repaired = builder->tree.repaired;
-  if (status == OA_OK && builder->tree.failed) {
-    status = OA_ERR_NOMEM;
-  }
+  status = oa_builder_end(builder, status);
   if (status == OA_OK) {
     return OA_OK;
   }

@@ -195,8 +195,9 @@ static oa_status put_cbor(oa_appender *a, const oa_append_level *level,
   size_t len;
 
   const uint8_t *bytes = oa_source_text(source, row, &len);
-  const oa_status status = oa_cbor_normalize(
-      bytes, len, out, &a->builder->tree.repaired, &problem, NULL);
+  const oa_status status =
+      oa_cbor_normalize(bytes, len, oa_builder_depth(a->builder), out,
+                        &a->builder->tree.repaired, &problem, NULL);
   if (status == OA_ERR_NOMEM) {
     return status;
   }
@@ -260,10 +261,27 @@ static const oa_append_rule attribute_rules[] = {
     {OA_ATTR_SER, TREES, 0, TREES},
 };
 
+/* Refuses the records that have a list of too many. */
+static void check_counts(oa_appender *a, const oa_append_level *level,
+                         int64_t items) {
+  const oa_array *list = &level->list->array;
+  const int32_t *offsets = list->offsets;
+  const int64_t most = a->builder->max_attributes;
+  for (int64_t i = 0; items > most && i < list->length; i++) {
+    if ((int64_t)offsets[i + 1] - offsets[i] > most) {
+      char text[64];
+      snprintf(text, sizeof text, "%d attributes; at most %u are taken",
+               offsets[i + 1] - offsets[i], a->builder->max_attributes);
+      oa_append_refuse(a, level, "", offsets[i], text);
+    }
+  }
+}
+
 oa_status oa_append_check_attributes(oa_appender *a,
                                      const oa_append_level *level,
                                      oa_source *items, int64_t rows) {
   const uint8_t *codes = NULL;
+  check_counts(a, level, rows);
   OA_TRY(oa_append_codes(a, level, &items[OA_ATTR_TYPE], rows, OA_VALUE_BYTES,
                          OA_VALUE_EMPTY, &codes));
   OA_TRY(oa_append_agree(a, level, items, codes, rows, attribute_rules,

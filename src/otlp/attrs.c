@@ -203,12 +203,12 @@ static oa_status put_nested(oa_otlp_builder *builder, oa_attrs *attrs,
                             const oa_any *any) {
   oa_buf *cbor = &builder->cbor;
   cbor->len = 0;
-  const oa_status status =
-      oa_any_put_cbor(any, 0, cbor, &builder->tree.repaired);
+  const oa_status status = oa_any_put_cbor(any, builder->depth_left_out, cbor,
+                                           &builder->tree.repaired);
   if (status == OA_ERR_LIMIT) {
     return oa_builder_reject(builder,
-                             "an attribute's value is nested deeper than %d",
-                             OA_OTLP_MAX_DEPTH);
+                             "an attribute's value is nested deeper than %u",
+                             oa_builder_depth(builder));
   }
   OA_TRY(status);
   oa_put_bytes(attrs->table, &attrs->column[OA_ATTR_SER], cbor->data,
@@ -328,4 +328,13 @@ oa_status oa_attrs_put(oa_otlp_builder *builder, oa_attrs *attrs,
     return OA_OK;
   }
   return put_general(builder, attrs, cursor, guess);
+}
+
+oa_status oa_attrs_check(oa_otlp_builder *builder, const oa_attrs *attrs,
+                         uint32_t before) {
+  const uint32_t count = attrs->table->length - before;
+  return count <= builder->max_attributes
+             ? OA_OK
+             : oa_builder_reject(builder, "%u attributes; at most %u are taken",
+                                 count, builder->max_attributes);
 }

@@ -58,6 +58,21 @@ static void init_attrs(oa_otlp_builder *builder) {
   }
 }
 
+/* Everything that grows with what is sent. */
+static void set_purse(oa_otlp_builder *builder) {
+  oa_purse *purse = &builder->tree.purse;
+  oa_buf *const bufs[] = {
+      &builder->resources.raw.bytes,
+      &builder->scopes.raw.bytes,
+      &builder->cbor,
+      &builder->text,
+      &builder->canonical,
+  };
+  for (size_t i = 0; i < sizeof bufs / sizeof bufs[0]; i++) {
+    bufs[i]->purse = purse;
+  }
+}
+
 oa_status oa_otlp_builder_new(oa_otlp_builder **out, oa_signal signal,
                               _Atomic uint64_t *ords) {
   oa_otlp_builder *builder = oa_calloc(1, sizeof *builder);
@@ -72,8 +87,10 @@ oa_status oa_otlp_builder_new(oa_otlp_builder **out, oa_signal signal,
   builder->signal = signal;
   builder->ords = ords;
   builder->generation = seed;
+  builder->max_attributes = UINT32_MAX;
   builder->resources.raw.seed = seed;
   builder->scopes.raw.seed = seed;
+  set_purse(builder);
   const oa_status status =
       oa_table_init(&builder->root, schema->fields, schema->field_count,
                     &builder->tree, seed);
@@ -89,7 +106,22 @@ oa_status oa_otlp_builder_new(oa_otlp_builder **out, oa_signal signal,
   return OA_OK;
 }
 
+void oa_otlp_builder_set_limits(oa_otlp_builder *builder,
+                                const oa_otlp_limits *limits) {
+  const bool shallow =
+      limits->max_depth != 0 && limits->max_depth < OA_OTLP_MAX_DEPTH;
+  assert(builder->tree.purse.used == 0);
+  builder->tree.purse.account = limits->account;
+  builder->tree.purse.max = limits->max_memory;
+  builder->root.max_rows = limits->max_rows;
+  builder->depth_left_out = shallow ? OA_OTLP_MAX_DEPTH - limits->max_depth : 0;
+  builder->max_attributes =
+      limits->max_attributes != 0 ? limits->max_attributes : UINT32_MAX;
+}
+
 static void free_owners(oa_owners *owners) {
+  oa_purse_give(owners->raw.bytes.purse,
+                owners->capacity * sizeof *owners->entries);
   oa_dict_free(&owners->raw);
   oa_free(owners->entries);
   owners->entries = NULL;
@@ -107,6 +139,7 @@ void oa_otlp_builder_free(oa_otlp_builder *builder) {
   oa_buf_free(&builder->text);
   oa_buf_free(&builder->canonical);
   oa_buf_free(&builder->tree.scratch);
+  oa_purse_close(&builder->tree.purse);
   oa_free(builder);
 }
 
@@ -116,22 +149,62 @@ int64_t oa_otlp_builder_rows(const oa_otlp_builder *builder) {
   return builder->root.length;
 }
 
-size_t oa_otlp_builder_memory(const oa_otlp_builder *builder) {
-  size_t memory = builder->tree.text;
+size_t oa_otlp_builder_row_bytes(const oa_otlp_builder *builder) {
+  size_t bytes = 0;
   for (size_t i = 0; i < builder->table_count; i++) {
-    memory += oa_table_used(builder->tables[i]);
+    bytes += oa_table_used(builder->tables[i]);
   }
+  return bytes;
+}
+
+size_t oa_otlp_builder_memory(const oa_otlp_builder *builder) {
+  size_t memory = builder->tree.text + oa_otlp_builder_row_bytes(builder);
   for (size_t i = 0; i < builder->dict_count; i++) {
     memory += oa_dict_memory(builder->dicts[i]);
   }
   return memory;
 }
 
+size_t oa_otlp_builder_held(const oa_otlp_builder *builder) {
+  return builder->tree.purse.used;
+}
+
 oa_status oa_otlp_builder_columns(oa_otlp_builder *builder,
                                   const oa_array **columns) {
   builder->tree.failed = false;
+  /* Rows that were taken must get out: a bit or two a row are not refused. */
+  builder->tree.purse.forced = true;
   *columns = oa_table_finish(&builder->root);
+  builder->tree.purse.forced = false;
   return builder->tree.failed ? OA_ERR_NOMEM : OA_OK;
+}
+
+/* --- a request --- */
+
+void oa_builder_begin(oa_otlp_builder *builder) {
+  builder->tree.failed = false;
+  builder->tree.outgrown = false;
+  builder->tree.repaired = 0;
+  builder->tree.purse.outgrown = false;
+  builder->outgrown = false;
+}
+
+oa_status oa_builder_end(oa_otlp_builder *builder, oa_status status) {
+  const oa_purse *purse = &builder->tree.purse;
+  if (status == OA_OK && builder->tree.failed) {
+    status = OA_ERR_NOMEM;
+  }
+  /* Memory that the account would have given, but for the builder's bound. */
+  if (status == OA_ERR_NOMEM && (builder->tree.outgrown || purse->outgrown)) {
+    status = OA_ERR_LIMIT;
+  }
+  builder->outgrown =
+      status == OA_ERR_LIMIT && (builder->tree.outgrown || purse->outgrown);
+  return status;
+}
+
+bool oa_otlp_builder_outgrown(const oa_otlp_builder *builder) {
+  return builder->outgrown;
 }
 
 /* --- cut and clear --- */

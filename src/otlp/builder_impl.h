@@ -120,6 +120,11 @@ struct oa_otlp_builder {
   unsigned levels;        /* of index, that lead to what is read now */
   const char *point_list; /* "sum.data_points" and the like */
   size_t metadata_left;   /* bytes of metadata that may still be repeated */
+
+  unsigned depth_left_out; /* OA_OTLP_MAX_DEPTH - the depth allowed: where
+                              counting begins */
+  uint32_t max_attributes; /* UINT32_MAX = any number */
+  bool outgrown;           /* as oa_otlp_builder_outgrown() */
 };
 
 static inline oa_column *oa_builder_column(oa_otlp_builder *builder,
@@ -149,6 +154,23 @@ void oa_builder_keep_place(const oa_otlp_builder *builder,
 /* Forgets all rows and strings since. */
 void oa_builder_go_back(oa_otlp_builder *builder,
                         const oa_builder_place *place);
+
+/* A request begins: nothing has failed yet. */
+void oa_builder_begin(oa_otlp_builder *builder);
+
+/* The status of a request that ended with STATUS, given what the tables say:
+ * OA_ERR_LIMIT when they are as large as they may be. */
+oa_status oa_builder_end(oa_otlp_builder *builder, oa_status status);
+
+/* The depth that values may have. */
+static inline unsigned oa_builder_depth(const oa_otlp_builder *builder) {
+  return OA_OTLP_MAX_DEPTH - builder->depth_left_out;
+}
+
+/* Rejects the record when ATTRS has got more than the allowed number of rows
+ * since there were BEFORE. */
+oa_status oa_attrs_check(oa_otlp_builder *builder, const oa_attrs *attrs,
+                         uint32_t before);
 
 /* Notes why records are left out (the first reason is kept, with the path of
  * what is read now in front) and returns OA_RECORD_REJECTED. */

@@ -46,13 +46,13 @@ static oa_status normalize(oa_cbor_reader *reader, oa_buf *out,
   return status == OA_END ? OA_OK : status;
 }
 
-oa_status oa_cbor_normalize(const uint8_t *cbor, size_t len, oa_buf *out,
-                            uint64_t *repaired, const char **problem,
-                            size_t *at) {
+oa_status oa_cbor_normalize(const uint8_t *cbor, size_t len, unsigned max_depth,
+                            oa_buf *out, uint64_t *repaired,
+                            const char **problem, size_t *at) {
   oa_cbor_reader reader;
   oa_cbor_init(&reader, cbor, len);
   reader.foreign = true;
-  reader.max_depth = OA_OTLP_MAX_DEPTH;
+  reader.max_depth = max_depth;
   oa_status status = OA_ERR_MALFORMED;
   if (is_container(cbor, len)) {
     status = normalize(&reader, out, repaired);

@@ -21,8 +21,8 @@
  * OA_ERR_TRUNCATED, OA_ERR_MALFORMED (*PROBLEM, which may be NULL, says what
  * is wrong and *AT, which may too, where); OA_ERR_LIMIT: nested deeper than
  * OA_OTLP_MAX_DEPTH; OA_ERR_NOMEM.  After a failure OUT may hold a part. */
-oa_status oa_cbor_normalize(const uint8_t *cbor, size_t len, oa_buf *out,
-                            uint64_t *repaired, const char **problem,
-                            size_t *at);
+oa_status oa_cbor_normalize(const uint8_t *cbor, size_t len, unsigned max_depth,
+                            oa_buf *out, uint64_t *repaired,
+                            const char **problem, size_t *at);
 
 #endif

@@ -118,8 +118,7 @@ oa_status oa_otlp_decode(oa_otlp_builder *builder, const uint8_t *bytes,
   oa_builder_keep_place(builder, &before);
   *result = (oa_otlp_result){0};
   builder->result = result;
-  builder->tree.failed = false;
-  builder->tree.repaired = 0;
+  oa_builder_begin(builder);
   builder->metadata_left = METADATA_MAX;
   oa_builder_reserve_ords(builder, len);
 
@@ -130,9 +129,7 @@ oa_status oa_otlp_decode(oa_otlp_builder *builder, const uint8_t *bytes,
   builder->resource_ord++; /* the number between requests */
   builder->result = NULL;
   result->repaired = builder->tree.repaired;
-  if (status == OA_OK && builder->tree.failed) {
-    status = OA_ERR_NOMEM;
-  }
+  status = oa_builder_end(builder, status);
   if (status == OA_OK) {
     return OA_OK;
   }

@@ -57,6 +57,7 @@ oa_status oa_decode_exemplar(oa_otlp_builder *b, oa_cursor cursor) {
 
   OA_TRY(oa_table_reserve(table));
   OA_TRY(read_exemplar(b, &e, cursor));
+  OA_TRY(oa_attrs_check(b, &b->attributes_2, before));
   oa_put_time(table, &column[OA_EXEMPLAR_TIME], e.time);
   if (e.value_tag == OA_TAG(3, OA_WIRE_FIXED64)) {
     oa_put_u64(table, &column[OA_EXEMPLAR_VALUE_DOUBLE], e.value);

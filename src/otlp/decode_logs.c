@@ -91,10 +91,11 @@ static oa_status check_body(oa_otlp_builder *b, const record *r, oa_any *any) {
     return OA_OK;
   }
   b->cbor.len = 0;
-  const oa_status status = oa_any_put_cbor(any, 0, &b->cbor, &b->tree.repaired);
+  const oa_status status =
+      oa_any_put_cbor(any, b->depth_left_out, &b->cbor, &b->tree.repaired);
   return status == OA_ERR_LIMIT
-             ? oa_builder_reject(b, "the body is nested deeper than %d",
-                                 OA_OTLP_MAX_DEPTH)
+             ? oa_builder_reject(b, "the body is nested deeper than %u",
+                                 oa_builder_depth(b))
              : status;
 }
 
@@ -181,6 +182,9 @@ oa_status oa_decode_log(oa_otlp_builder *b, oa_cursor cursor) {
 
   OA_TRY(oa_table_reserve(&b->root));
   oa_status status = read_record(b, &r, cursor);
+  if (status == OA_OK) {
+    status = oa_attrs_check(b, &b->attributes, r.attributes);
+  }
   if (status == OA_OK) {
     status = check_body(b, &r, &body);
   }

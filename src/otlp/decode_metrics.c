@@ -131,6 +131,7 @@ static oa_status put_metadata(oa_otlp_builder *b, const metric *m) {
 }
 
 static oa_status decode_point(oa_otlp_builder *b, metric *m, oa_cursor cursor) {
+  const uint32_t attributes = b->attributes.table->length;
   oa_status status;
 
   OA_TRY(oa_table_reserve(&b->root));
@@ -148,6 +149,9 @@ static oa_status decode_point(oa_otlp_builder *b, metric *m, oa_cursor cursor) {
     default:
       status = oa_decode_number_point(b, cursor);
       break;
+  }
+  if (status == OA_OK) {
+    status = oa_attrs_check(b, &b->attributes, attributes);
   }
   b->levels = OA_LEVEL_RECORD;
   if (status == OA_OK) {

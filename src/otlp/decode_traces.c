@@ -44,6 +44,7 @@ static oa_status decode_event(oa_otlp_builder *b, oa_cursor cursor) {
         OA_TRY(oa_cursor_skip(&cursor, tag));
     }
   }
+  OA_TRY(oa_attrs_check(b, attrs, before));
   oa_put_time(table, &column[OA_EVENT_TIME], time);
   oa_put_text(table, &column[OA_EVENT_NAME], name.at, oa_cursor_left(&name));
   oa_put_list_since(table, &column[OA_EVENT_ATTRIBUTES], before);
@@ -100,6 +101,7 @@ static oa_status decode_link(oa_otlp_builder *b, oa_cursor cursor) {
         b, "a link's trace_id and span_id have %zu and %zu bytes, not 16 and 8",
         oa_cursor_left(&trace_id), oa_cursor_left(&span_id));
   }
+  OA_TRY(oa_attrs_check(b, attrs, before));
   oa_put_id(table, &column[OA_LINK_TRACE_ID], trace_id, OA_TRACE_ID_SIZE);
   oa_put_id(table, &column[OA_LINK_SPAN_ID], span_id, OA_SPAN_ID_SIZE);
   oa_put_text_if_any(table, &column[OA_LINK_TRACE_STATE], trace_state);
@@ -200,7 +202,7 @@ static oa_status read_span(oa_otlp_builder *b, span *s, oa_cursor cursor) {
         b, "span_id and parent_span_id have %zu and %zu bytes, not 8",
         oa_cursor_left(&s->span_id), oa_cursor_left(&s->parent_span_id));
   }
-  return OA_OK;
+  return oa_attrs_check(b, &b->attributes, s->attributes);
 }
 
 static void put_span(oa_otlp_builder *b, const span *s) {

@@ -13,15 +13,28 @@
 #define OA_OTLP_OTLP_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "arrow/array.h"
+#include "base/account.h"
 #include "base/error.h"
 #include "otlp/schema.h"
 
-/* Values nested deeper than this make their record rejected. */
+/* Values nested deeper than this make their record rejected: as deep as anybody
+ * nests, and shallow enough that all who walk through values may recurse. */
 enum { OA_OTLP_MAX_DEPTH = 64 };
+
+/* What one builder may take.  0 stands for no bound of its own. */
+typedef struct oa_otlp_limits {
+  oa_account *account;     /* borrowed; its memory is counted there */
+  size_t max_memory;       /* bytes of one builder */
+  uint32_t max_rows;       /* of one builder */
+  uint32_t max_depth;      /* of values; never more than OA_OTLP_MAX_DEPTH */
+  uint32_t max_attributes; /* of a record, and of each part of one that has
+                              attributes: events, links, exemplars */
+} oa_otlp_limits;
 
 typedef struct oa_otlp_builder oa_otlp_builder;
 
@@ -39,10 +52,19 @@ oa_status oa_otlp_builder_new(oa_otlp_builder **out, oa_signal signal,
                               _Atomic uint64_t *ords);
 void oa_otlp_builder_free(oa_otlp_builder *builder);
 
+/* For a builder that has nothing yet. */
+void oa_otlp_builder_set_limits(oa_otlp_builder *builder,
+                                const oa_otlp_limits *limits);
+
+/* Whether the last decoding failed because the builder would have passed its
+ * own bounds (max_memory, max_rows): the same may fit an empty one. */
+bool oa_otlp_builder_outgrown(const oa_otlp_builder *builder);
+
 /* Decodes one Export*ServiceRequest and appends its rows.  All or nothing: on
  * failure the builder is as before.  BYTES are not needed after the call.
  * OA_ERR_MALFORMED, OA_ERR_TRUNCATED: ERROR names signal, field path and
- * offset.  OA_ERR_NOMEM; OA_ERR_LIMIT when 32-bit offsets would overflow. */
+ * offset.  OA_ERR_LIMIT: a bound of the builder would be passed.  OA_ERR_NOMEM,
+ * also when its account is empty. */
 oa_status oa_otlp_decode(oa_otlp_builder *builder, const uint8_t *bytes,
                          size_t len, oa_otlp_result *result, oa_error *error);
 
@@ -61,8 +83,8 @@ oa_status oa_otlp_decode(oa_otlp_builder *builder, const uint8_t *bytes,
  * gives result->reason with its row and column.  All or nothing otherwise: on
  * failure the builder is as before.
  * OA_ERR_UNSUPPORTED names a column that is missing or of a type that cannot
- * be taken; OA_ERR_NOMEM; OA_ERR_LIMIT when the batch would take too much
- * memory or 32-bit offsets would overflow. */
+ * be taken; OA_ERR_LIMIT and OA_ERR_NOMEM as above, and OA_ERR_LIMIT when the
+ * batch would take too much memory by itself. */
 oa_status oa_otlp_append(oa_otlp_builder *builder, const oa_schema *schema,
                          const oa_array *columns, int64_t rows,
                          oa_otlp_result *result, oa_error *error);
@@ -71,6 +93,12 @@ int64_t oa_otlp_builder_rows(const oa_otlp_builder *builder);
 
 /* Bytes of memory that the rows and their dictionaries take. */
 size_t oa_otlp_builder_memory(const oa_otlp_builder *builder);
+
+/* Bytes that the rows take without their texts and dictionaries. */
+size_t oa_otlp_builder_row_bytes(const oa_otlp_builder *builder);
+
+/* Bytes of memory that BUILDER holds, also for rows to come. */
+size_t oa_otlp_builder_held(const oa_otlp_builder *builder);
 
 /* The columns as they are now; they point into BUILDER and live until the
  * next call that changes it.  OA_ERR_NOMEM. */

@@ -37,7 +37,8 @@ static oa_status intern_json(oa_otlp_builder *builder, size_t column,
   oa_buf *text = &builder->text;
   cbor->len = 0;
   text->len = 0;
-  OA_TRY(oa_attributes_put_cbor(message, tag, cbor, &builder->tree.repaired));
+  OA_TRY(oa_attributes_put_cbor(message, tag, builder->depth_left_out, cbor,
+                                &builder->tree.repaired));
   OA_TRY(oa_json_put_cbor(text, cbor->data, cbor->len));
   *out = intern(builder, column, text->data, text->len);
   return OA_OK;
@@ -84,9 +85,9 @@ static oa_status intern_service(oa_otlp_builder *builder, size_t column,
 
 static oa_status read_resource(oa_otlp_builder *builder, oa_cursor resource,
                                oa_owner *out) {
-  out->number[0] = intern_cursor(builder, OA_COL_RESOURCE, resource);
   OA_TRY(intern_json(builder, OA_COL_RESOURCE_ATTRIBUTES, resource,
                      OA_TAG(1, OA_WIRE_BYTES), &out->number[1]));
+  out->number[0] = intern_cursor(builder, OA_COL_RESOURCE, resource);
   OA_TRY(intern_service(builder, OA_COL_SERVICE_NAME, resource, "service.name",
                         &out->number[2]));
   OA_TRY(intern_service(builder, OA_COL_SERVICE_NAMESPACE, resource,
@@ -100,9 +101,9 @@ static oa_status read_scope(oa_otlp_builder *builder, oa_cursor scope,
   oa_cursor name = {scope.at, scope.at};
   oa_cursor version = name;
 
-  out->number[0] = intern_cursor(builder, OA_COL_SCOPE, scope);
   OA_TRY(intern_json(builder, OA_COL_SCOPE_ATTRIBUTES, scope,
                      OA_TAG(3, OA_WIRE_BYTES), &out->number[1]));
+  out->number[0] = intern_cursor(builder, OA_COL_SCOPE, scope);
   while (!oa_cursor_done(&scope)) {
     uint32_t tag;
     OA_TRY(oa_cursor_tag(&scope, &tag));
@@ -128,9 +129,14 @@ static oa_status reserve(oa_owners *owners) {
   }
   const size_t capacity =
       owners->capacity == 0 ? FIRST_ENTRIES : owners->capacity * 2;
+  const size_t more = (capacity - owners->capacity) * sizeof *owners->entries;
+  if (!oa_purse_take(owners->raw.bytes.purse, more)) {
+    return OA_ERR_NOMEM;
+  }
   oa_owner *entries =
       oa_realloc(owners->entries, capacity * sizeof *owners->entries);
   if (entries == NULL) {
+    oa_purse_give(owners->raw.bytes.purse, more);
     return OA_ERR_NOMEM;
   }
   owners->entries = entries;
@@ -195,8 +201,8 @@ static oa_status fill(oa_otlp_builder *builder, bool resource, uint32_t from,
       oa_builder_find_owner(builder, resource, raw, &entry);
   if (status == OA_ERR_LIMIT) {
     return oa_builder_reject(
-        builder, "an attribute of the %s is nested deeper than %d",
-        resource ? "resource" : "scope", OA_OTLP_MAX_DEPTH);
+        builder, "an attribute of the %s is nested deeper than %u",
+        resource ? "resource" : "scope", oa_builder_depth(builder));
   }
   OA_TRY(status);
   oa_builder_put_owner(builder, resource, from, builder->root.length, entry);

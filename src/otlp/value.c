@@ -131,10 +131,11 @@ oa_status oa_any_put_cbor(const oa_any *any, unsigned depth, oa_buf *out,
   return oa_buf_put_byte(out, OA_CBOR_BYTE_BREAK);
 }
 
-oa_status oa_attributes_put_cbor(oa_cursor message, uint32_t tag, oa_buf *out,
+oa_status oa_attributes_put_cbor(oa_cursor message, uint32_t tag,
+                                 unsigned depth, oa_buf *out,
                                  uint64_t *repaired) {
   OA_TRY(oa_buf_put_byte(out, OA_CBOR_BYTE_MAP));
-  OA_TRY(put_items(message, tag, true, 0, out, repaired));
+  OA_TRY(put_items(message, tag, true, depth, out, repaired));
   return oa_buf_put_byte(out, OA_CBOR_BYTE_BREAK);
 }
 

@@ -47,8 +47,9 @@ oa_status oa_any_put_cbor(const oa_any *any, unsigned depth, oa_buf *out,
                           uint64_t *repaired);
 
 /* Appends the attributes (repeated KeyValue with TAG) of a message as one
- * CBOR map. */
-oa_status oa_attributes_put_cbor(oa_cursor message, uint32_t tag, oa_buf *out,
+ * CBOR map.  DEPTH and statuses as above. */
+oa_status oa_attributes_put_cbor(oa_cursor message, uint32_t tag,
+                                 unsigned depth, oa_buf *out,
                                  uint64_t *repaired);
 
 /* A singular sub-message: one field, or several that count together. */

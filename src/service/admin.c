@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "net/inherit.h"
 #include "service/admin_socket.h"
 #include "service/metrics_text.h"
 
@@ -96,7 +97,10 @@ static oa_status answer_path(oa_admin *admin, struct MHD_Connection *connection,
     return options->metrics(options->context, &a->body);
   }
   if (strcmp(path, "/livez") == 0) {
-    return put_state(a, wants_json(connection), "alive", NULL);
+    char why[WHY_SIZE] = "";
+    const bool alive = options->alive(options->context, why, sizeof why);
+    return put_state(a, wants_json(connection), alive ? "alive" : "stuck",
+                     alive ? NULL : why);
   }
   if (strcmp(path, "/readyz") == 0 || strcmp(path, "/health") == 0) {
     char why[WHY_SIZE] = "";
@@ -223,14 +227,18 @@ oa_status oa_admin_start(oa_admin **out, const oa_admin_options *options,
     oa_error_set(error, status, "%s", oa_status_text(status));
     goto fail;
   }
-  status = oa_admin_listen(&fd, options->address, options->port, &admin->port,
-                           error);
+  status = options->fd != 0
+               ? oa_socket_adopt(&fd, 1, options->fd, &admin->port, error)
+               : oa_admin_listen(&fd, options->address, options->port,
+                                 &admin->port, error);
   if (status != OA_OK) {
     goto fail;
   }
   fstat(fd, &socket);
+  /* Without ITC it would end its thread by shutdown(2) of the socket, also for
+   * those whose socket it is. */
   admin->daemon = MHD_start_daemon(
-      MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, handle, admin,
+      MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, handle, admin,
       MHD_OPTION_EXTERNAL_LOGGER, log_nothing, NULL, MHD_OPTION_LISTEN_SOCKET,
       fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)MAX_CONNECTIONS,
       MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,

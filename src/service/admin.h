@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* admin.h - health and metrics over HTTP/1.1, for orchestrators and people.
  *
- *   /livez    200 while the process answers at all
+ *   /livez    200 while every thread gets on, 503 and which does not
  *   /readyz   200 when data is taken, 503 and the reason when not
  *   /health   the same as /readyz
  *   /metrics  OpenMetrics 1.0
  *   /         what this port serves
  *
  * One thread, few connections, little memory each: it must not be a way to
- * hurt the service.  It knows nothing of the service but two callbacks, which
+ * hurt the service.  It knows nothing of the service but three callbacks, which
  * run on its thread.
  */
 #ifndef OA_SERVICE_ADMIN_H
@@ -24,8 +24,10 @@
 typedef struct oa_admin_options {
   const char *address; /* IP literal */
   uint16_t port;       /* 0 = any free one */
+  int fd;              /* a socket that listens already, copied; 0 = none */
   const char *about;   /* the text of "/"; copied */
-  /* False with a reason in WHY. */
+  /* These two are false with a reason in WHY. */
+  bool (*alive)(void *context, char *why, size_t size);
   bool (*ready)(void *context, char *why, size_t size);
   /* Appends the exposition. */
   oa_status (*metrics)(void *context, oa_buf *out);

@@ -183,7 +183,8 @@ static oa_status read_keys(oa_auth_keys *keys, const oa_config *config,
 }
 
 /* Reads all keys and puts them in force. */
-static oa_status load(oa_auth *auth, size_t *count, oa_error *error) {
+static oa_status load(oa_auth *auth, const oa_config *config, size_t *count,
+                      oa_error *error) {
   set *made = oa_calloc(1, sizeof *made);
   oa_status status =
       made == NULL ? OA_ERR_NOMEM : oa_auth_keys_new(&made->keys);
@@ -191,7 +192,7 @@ static oa_status load(oa_auth *auth, size_t *count, oa_error *error) {
     oa_free(made);
     return oa_error_set(error, status, "%s", oa_status_text(status));
   }
-  status = read_keys(made->keys, auth->config, error);
+  status = read_keys(made->keys, config, error);
   if (status != OA_OK) {
     oa_auth_keys_free(made->keys);
     oa_free(made);
@@ -262,7 +263,7 @@ oa_status oa_auth_new(oa_auth **out, const oa_config *config, oa_error *error) {
   describe(auth);
   auth->authenticator = (oa_authenticator){
       .context = auth, .check = check_keys, .challenge = auth->challenge};
-  const oa_status status = load(auth, &count, error);
+  const oa_status status = load(auth, config, &count, error);
   if (status != OA_OK) {
     oa_free(auth);
     return status;
@@ -285,13 +286,13 @@ void oa_auth_free(oa_auth *auth) {
   oa_free(auth);
 }
 
-oa_status oa_auth_reload(oa_auth *auth, size_t *count, oa_error *error) {
+oa_status oa_auth_reload(oa_auth *auth, const oa_config *config, size_t *count,
+                         oa_error *error) {
   *count = 0;
-  if (auth == NULL || auth->authenticator.check != check_keys ||
-      auth->config->auth_keys_file[0] == '\0') {
+  if (auth->authenticator.check != check_keys) {
     return OA_OK;
   }
-  return load(auth, count, error);
+  return load(auth, config, count, error);
 }
 
 static const char *field_of_call(const void *request, const char *name,

@@ -29,9 +29,11 @@ void oa_auth_free(oa_auth *auth);
 bool oa_auth_check(oa_auth *auth, const oa_call *call, const char **name,
                    const char **challenge, const char **text);
 
-/* Reads the file of keys again; *COUNT keys are valid from then on, also
- * for open connections.  On failure the old ones stay.  *COUNT is 0 when there
- * is no file to read. */
-oa_status oa_auth_reload(oa_auth *auth, size_t *count, oa_error *error);
+/* Takes the keys of CONFIG, whose kind of authentication is the same, and those
+ * of its file; these *COUNT keys are valid from then on, also for open
+ * connections.  On failure the old ones stay: OA_ERR_CONFIG, OA_ERR_NOMEM.
+ * *COUNT is 0 when the program itself decides. */
+oa_status oa_auth_reload(oa_auth *auth, const oa_config *config, size_t *count,
+                         oa_error *error);
 
 #endif

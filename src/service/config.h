@@ -18,8 +18,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
-
-typedef enum oa_ack { OA_ACK_MEMORY, OA_ACK_WRITE, OA_ACK_FSYNC } oa_ack;
+#include "service/ack.h"
 
 typedef enum oa_compression {
   OA_COMPRESSION_NONE,
@@ -50,6 +49,14 @@ typedef struct oa_config_origin {
 
 enum { OA_CONFIG_MAX_KEYS = 96 };
 
+/* The ports, as oa_listener of the public header numbers them. */
+enum {
+  OA_PORT_PROTOBUF,
+  OA_PORT_ARROW_FLIGHT,
+  OA_PORT_DASHBOARD,
+  OA_CONFIG_SOCKETS
+};
+
 /* Strings are never NULL and belong to the configuration.  Enums and ports
  * are kept as uint64_t so that the table needs three kinds of storage only. */
 typedef struct oa_config {
@@ -66,6 +73,19 @@ typedef struct oa_config {
   char *bind_address;
   uint64_t shutdown_timeout_ns;
   uint64_t io_threads; /* 0 = one per CPU */
+
+  uint64_t max_connections;
+  uint64_t max_streams; /* of one connection */
+  uint64_t max_header_bytes;
+  uint64_t handshake_timeout_ns;
+  uint64_t idle_timeout_ns;
+  uint64_t body_timeout_ns;
+  uint64_t min_body_rate; /* bytes a second; 0 = no bound */
+  uint64_t max_resets;    /* a second, of one connection */
+  uint64_t max_control_frames;
+  uint64_t max_nesting;
+  uint64_t max_attributes;
+  uint64_t max_stream_bytes;
 
   bool protobuf_enabled;
   uint64_t protobuf_port; /* 0 = any free one */
@@ -92,6 +112,7 @@ typedef struct oa_config {
   uint64_t max_total_size; /* 0 = no bound */
   char *file_extension;
   bool direct_io;
+  bool merge;
 
   bool dashboard_enabled;
   uint64_t dashboard_port;
@@ -100,6 +121,8 @@ typedef struct oa_config {
   uint64_t log_level; /* oa_log_level */
   uint64_t log_format;
 
+  int sockets[OA_CONFIG_SOCKETS]; /* that listen already, by OA_PORT_...; 0 =
+                                     none */
   oa_authenticator authenticator; /* in place of auth_...; check NULL = none */
 
   char *file; /* the YAML file that was read; NULL = none */

@@ -73,6 +73,9 @@ static oa_status put_file(const char *path, oa_buf *out, oa_error *error) {
     return status;
   }
   if (status != OA_OK) {
+    if (error != NULL) {
+      error->code = OA_ERR_CONFIG; /* whatever ails the file */
+    }
     return OA_ERR_CONFIG;
   }
   if (out->len > start && out->data[out->len - 1] == '\n') {

@@ -24,8 +24,7 @@ typedef enum oa_config_kind {
 
 typedef enum oa_key_state {
   OA_KEY_READY,
-  OA_KEY_DEFAULT_ONLY, /* the key works, with its default alone */
-  OA_KEY_ABSENT,       /* its feature is not here; it has no field */
+  OA_KEY_ABSENT, /* its feature is not here; it has no field */
 } oa_key_state;
 
 typedef struct oa_config_key {
@@ -40,7 +39,7 @@ typedef struct oa_config_key {
   uint64_t max;    /* likewise */
   const char *def; /* as a user would write it; "" = none */
   const char *const *choices; /* ends with NULL */
-  const char *feature;        /* when not READY: what is missing, a noun */
+  const char *feature;        /* when ABSENT: what is missing, a noun */
   const char *help;
 } oa_config_key;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/counters.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 oa_status oa_counters_init(oa_counters *counters, size_t threads) {
@@ -14,6 +15,9 @@ oa_status oa_counters_init(oa_counters *counters, size_t threads) {
     return OA_ERR_NOMEM;
   }
   *counters = (oa_counters){.blocks = blocks, .count = count};
+  for (size_t i = 0; i < count; i++) {
+    oa_counters_beat(&blocks[i]);
+  }
   return OA_OK;
 }
 
@@ -23,7 +27,19 @@ void oa_counters_reset(oa_counters *counters) {
 }
 
 static uint64_t get(const _Atomic uint64_t *counter) {
-  return atomic_load_explicit(counter, memory_order_relaxed);
+  return atomic_load_explicit(counter, memory_order_acquire);
+}
+
+void oa_counters_beat(oa_counter_block *block) {
+  atomic_store_explicit(&block->alive_ns, oa_clock_monotonic_ns(),
+                        memory_order_relaxed);
+}
+
+uint64_t oa_counters_silence(const oa_counters *counters, size_t index) {
+  const uint64_t alive = atomic_load_explicit(&counters->blocks[index].alive_ns,
+                                              memory_order_relaxed);
+  const uint64_t now = oa_clock_monotonic_ns();
+  return now > alive ? now - alive : 0;
 }
 
 void oa_counters_sum(const oa_counters *counters, oa_signal signal,
@@ -31,9 +47,9 @@ void oa_counters_sum(const oa_counters *counters, oa_signal signal,
   oa_signal_totals sum = {0};
   for (size_t i = 0; i < counters->count; i++) {
     const oa_signal_counters *from = &counters->blocks[i].signals[signal];
-    /* Stored before accepted, so that no reader sees more items stored than
-     * have come in. */
+    /* Before all that is accepted. */
     sum.items_stored += get(&from->items_stored);
+    sum.items_given_up += get(&from->items_given_up);
   }
   for (size_t i = 0; i < counters->count; i++) {
     const oa_signal_counters *from = &counters->blocks[i].signals[signal];

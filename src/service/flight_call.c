@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/flight_impl.h"
 
-enum { RETRY_MS = 500 };
-
 void oa_flight_end_ok(oa_receiver *r, oa_call *call) {
   oa_flight_end(r, call, &(oa_grpc_reply_data){.code = OA_GRPC_OK});
 }
@@ -13,7 +11,7 @@ void oa_flight_fail(oa_receiver *r, oa_call *call, oa_status status,
   switch (status) {
     case OA_ERR_NOMEM:
       reply.code = OA_GRPC_UNAVAILABLE;
-      reply.retry_after_ms = RETRY_MS;
+      reply.retry_after_ms = oa_pipeline_retry_ms(r->options.pipeline);
       break;
     case OA_ERR_NOT_FOUND:
       reply.code = OA_GRPC_NOT_FOUND;

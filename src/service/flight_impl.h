@@ -24,7 +24,8 @@ typedef struct oa_flight_method {
   const char *name;
   /* Why it is not served; the functions are NULL then. */
   const char *refusal;
-  /* A message has come; false: the call was ended. */
+  /* A message has come; true: the next one may.  False: the call was ended, or
+   * the method asks for the next one itself. */
   bool (*message)(oa_receiver *receiver, oa_call *call);
   /* The client sends no more. */
   void (*ended)(oa_receiver *receiver, oa_call *call);

@@ -9,12 +9,12 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "otlp/json_text.h"
+#include "service/ack_line.h"
 #include "service/flight_impl.h"
 
 enum {
   /* What a client is told that it sent itself. */
   MAX_REF = 4096,
-  RETRY_MS = 500,
 };
 
 /* The fate of one batch, or of several. */
@@ -27,24 +27,54 @@ typedef struct verdict {
 } verdict;
 
 typedef struct storing {
+  oa_receiver *receiver;
+  oa_call *call;
   oa_flight_put *put;
   size_t counted;
   uint64_t taken;  /* batches */
   verdict pending; /* not told yet: the client does not read */
+  oa_ack ack;
+  oa_ack_line line;
+  bool waiting; /* the next message waits for the line */
+  bool ending;  /* once the line is empty, as follows */
+  oa_grpc_reply_data end;
+  char end_text[2 * OA_ERROR_TEXT_SIZE];
 } storing;
+
+/* A PutResult that waits. */
+typedef struct late_verdict {
+  oa_ack_entry entry;
+  verdict verdict;
+  size_t ref_len;
+  uint8_t ref[MAX_REF];
+} late_verdict;
 
 static void release(oa_receiver *r, oa_call *call) {
   storing *state = call->user;
+  oa_ack_entry *entry;
+  while ((entry = oa_ack_line_take(&state->line)) != NULL) {
+    oa_free(entry);
+  }
   oa_flight_count(r, call, &state->counted, 0);
   oa_flight_put_free(state->put);
   oa_free(state);
 }
 
+static bool tell_pending(oa_receiver *r, oa_call *call);
+static bool answer_late(void *context, oa_ack_entry *entry);
+static void on_moved(void *context);
+
 static bool ensure_state(oa_receiver *r, oa_call *call) {
+  oa_ack ack;
+  oa_error error;
   if (call->user != NULL) {
     return true;
   }
-  oa_error error;
+  if (!oa_receive_ack(r, call, &ack)) {
+    oa_error_set(&error, OA_ERR_MALFORMED, "%s", OA_ACK_UNKNOWN);
+    oa_flight_fail(r, call, OA_ERR_MALFORMED, &error);
+    return false;
+  }
   storing *state = oa_calloc(1, sizeof *state);
   if (state == NULL || oa_flight_put_new(&state->put, r->options.max_message,
                                          OA_FLIGHT_PUT_MEMORY) != OA_OK) {
@@ -53,8 +83,33 @@ static bool ensure_state(oa_receiver *r, oa_call *call) {
     oa_flight_fail(r, call, OA_ERR_NOMEM, &error);
     return false;
   }
+  oa_flight_put_set_purse(state->put, &r->threads[call->thread].purse);
+  state->receiver = r;
+  state->call = call;
+  state->ack = ack;
+  state->line =
+      (oa_ack_line){.answer = answer_late, .moved = on_moved, .context = state};
   call->user = state;
   return true;
+}
+
+/* Ends the stream when all its batches are answered; until then no further
+ * message is asked for. */
+static void end_stream(oa_receiver *r, oa_call *call,
+                       const oa_grpc_reply_data *reply) {
+  storing *state = call->user;
+  if (state->line.head == NULL) {
+    if (tell_pending(r, call)) {
+      oa_flight_end(r, call, reply);
+    }
+    return;
+  }
+  state->ending = true;
+  state->end = *reply;
+  if (reply->text != NULL) {
+    snprintf(state->end_text, sizeof state->end_text, "%s", reply->text);
+    state->end.text = state->end_text;
+  }
 }
 
 /* --- answers --- */
@@ -130,6 +185,81 @@ static bool note(oa_receiver *r, oa_call *call, const verdict *v,
   return true;
 }
 
+/* --- answers that wait --- */
+
+static bool answer_late(void *context, oa_ack_entry *entry) {
+  storing *state = context;
+  late_verdict *late = (late_verdict *)entry; /* its first member */
+  char text[OA_ERROR_TEXT_SIZE + 128];
+  bool goes_on = true;
+  if (!entry->failed) {
+    goes_on = note(state->receiver, state->call, &late->verdict,
+                   oa_cursor_over(late->ref, late->ref_len));
+  } else {
+    snprintf(text, sizeof text,
+             "batch %" PRIu64 ": cannot write: %s; those before it are taken",
+             late->verdict.batch, entry->why);
+    if (tell_pending(state->receiver, state->call)) {
+      oa_flight_end(
+          state->receiver, state->call,
+          &(oa_grpc_reply_data){.code = OA_GRPC_UNAVAILABLE,
+                                .text = text,
+                                .retry_after_ms = oa_pipeline_retry_ms(
+                                    state->receiver->options.pipeline)});
+    }
+    goes_on = false;
+  }
+  oa_free(late);
+  return goes_on;
+}
+
+/* What waited for answers to go out goes on. */
+static void on_moved(void *context) {
+  storing *state = context;
+  if (state->ending && state->line.head == NULL) {
+    oa_grpc_reply_data end = state->end;
+    char text[sizeof state->end_text];
+    memcpy(text, state->end_text, sizeof text);
+    end.text = end.text == NULL ? NULL : text;
+    if (tell_pending(state->receiver, state->call)) {
+      oa_flight_end(state->receiver, state->call, &end);
+    }
+  } else if (!state->ending && state->waiting &&
+             state->line.count < OA_ACK_LINE_MAX) {
+    state->waiting = false;
+    oa_call_message_done(state->call);
+  }
+}
+
+static late_verdict *new_late(storing *state) {
+  late_verdict *late = oa_malloc(sizeof *late);
+  if (late != NULL) {
+    oa_ack_entry_init(&late->entry, &state->line);
+  }
+  return late;
+}
+
+/* Tells V in its turn: behind those that wait, and with WAITS when the rows
+ * are safe.  LATE is NULL when nothing has to wait.  False: the call was
+ * ended. */
+static bool answer(oa_receiver *r, oa_call *call, late_verdict *late,
+                   bool waits, const verdict *v) {
+  storing *state = call->user;
+  const oa_cursor ref = oa_flight_put_metadata(state->put);
+  const size_t len = oa_cursor_left(&ref);
+  if (late == NULL || (!waits && state->line.head == NULL)) {
+    oa_free(late);
+    return note(r, call, v, ref);
+  }
+  late->verdict = *v;
+  late->ref_len = len <= MAX_REF ? len : 0;
+  if (late->ref_len > 0) {
+    memcpy(late->ref, ref.at, late->ref_len);
+  }
+  oa_ack_line_add(&state->line, &late->entry, !waits);
+  return true;
+}
+
 /* --- batches --- */
 
 /* Ends the stream at a batch that was not taken. */
@@ -140,12 +270,9 @@ static void refuse(oa_receiver *r, oa_call *call, oa_grpc_code code,
   snprintf(text, sizeof text,
            "batch %" PRIu64 ": %s; the %" PRIu64 " before it %s taken",
            state->taken, why, state->taken, state->taken == 1 ? "was" : "were");
-  if (tell_pending(r, call)) {
-    oa_flight_end(
-        r, call,
-        &(oa_grpc_reply_data){
-            .code = code, .text = text, .retry_after_ms = retry_after_ms});
-  }
+  end_stream(r, call,
+             &(oa_grpc_reply_data){
+                 .code = code, .text = text, .retry_after_ms = retry_after_ms});
 }
 
 /* The stream is no valid one: nothing of the pipeline has counted that. */
@@ -157,7 +284,8 @@ static void refuse_stream(oa_receiver *r, oa_call *call, oa_status status,
       status == OA_ERR_LIMIT ? OA_REFUSED_TOO_LARGE : OA_REFUSED_MALFORMED;
   oa_signal signal;
   if (status == OA_ERR_NOMEM) {
-    refuse(r, call, OA_GRPC_UNAVAILABLE, error->text, RETRY_MS);
+    refuse(r, call, OA_GRPC_UNAVAILABLE, error->text,
+           oa_pipeline_retry_ms(r->options.pipeline));
     return;
   }
   if (oa_flight_put_begun(state->put, &signal)) {
@@ -172,9 +300,18 @@ static void refuse_stream(oa_receiver *r, oa_call *call, oa_status status,
          error->text, 0);
 }
 
-/* Gives one batch to the pipeline.  False: the call was ended. */
+/* Gives one batch to the pipeline.  False: the call was ended, or will be. */
 static bool take(oa_receiver *r, oa_call *call, size_t bytes) {
   storing *state = call->user;
+  late_verdict *late = NULL;
+  if (state->ack != OA_ACK_MEMORY) {
+    late = new_late(state);
+    if (late == NULL) {
+      refuse(r, call, OA_GRPC_UNAVAILABLE, "out of memory",
+             oa_pipeline_retry_ms(r->options.pipeline));
+      return false;
+    }
+  }
   const oa_intake intake = {
       .thread = call->thread,
       .signal = oa_flight_put_signal(state->put),
@@ -182,10 +319,13 @@ static bool take(oa_receiver *r, oa_call *call, size_t bytes) {
       .bytes = bytes,
       .decode = oa_flight_put_decode,
       .input = state->put,
+      .ack = state->ack,
+      .wait = late == NULL ? NULL : &late->entry.wait,
   };
   oa_outcome outcome;
   oa_pipeline_take(r->options.pipeline, &intake, &outcome);
   if (outcome.code != OA_GRPC_OK) {
+    oa_free(late);
     refuse(r, call, outcome.code, outcome.text, outcome.retry_after_ms);
     return false;
   }
@@ -198,27 +338,34 @@ static bool take(oa_receiver *r, oa_call *call, size_t bytes) {
     char text[sizeof v.reason + 64];
     snprintf(text, sizeof text, "no row could be taken; the first: %s",
              v.reason);
+    oa_free(late); /* nothing was taken, so it does not wait */
     refuse(r, call, OA_GRPC_INVALID_ARGUMENT, text, 0);
     return false;
   }
   state->taken++;
-  return note(r, call, &v, oa_flight_put_metadata(state->put));
+  return answer(r, call, late, outcome.waits, &v);
 }
 
-/* Counts what the stream keeps.  False: all together keep too much. */
+/* Counts what the stream keeps.  False: it, or all together, keep too much. */
 static bool within_budget(oa_receiver *r, oa_call *call) {
   storing *state = call->user;
   const size_t before = state->counted;
   oa_flight_count(r, call, &state->counted, oa_flight_put_memory(state->put));
+  const bool alone =
+      r->options.max_stream != 0 && state->counted > r->options.max_stream;
   if (state->counted <= before ||
-      r->threads[call->thread].stream_bytes <= r->options.stream_budget) {
+      (!alone &&
+       r->threads[call->thread].stream_bytes <= r->options.stream_budget)) {
     return true;
   }
-  oa_flight_end(r, call,
-                &(oa_grpc_reply_data){
-                    .code = OA_GRPC_RESOURCE_EXHAUSTED,
-                    .text = "the dictionaries of all streams together pass "
-                            "the limit; close streams that are not used"});
+  end_stream(r, call,
+             &(oa_grpc_reply_data){
+                 .code = OA_GRPC_RESOURCE_EXHAUSTED,
+                 .text = alone ? "the dictionaries of the stream pass the "
+                                 "limit; open a new stream"
+                               : "the dictionaries of all streams together "
+                                 "pass the limit; close streams that are not "
+                                 "used"});
   return false;
 }
 
@@ -242,12 +389,18 @@ static bool on_message(oa_receiver *r, oa_call *call) {
     refuse_stream(r, call, status, &error);
     return false;
   }
-  return within_budget(r, call);
+  if (!within_budget(r, call)) {
+    return false;
+  }
+  state->waiting = state->line.count >= OA_ACK_LINE_MAX;
+  return !state->waiting;
 }
 
 static void on_ended(oa_receiver *r, oa_call *call) {
-  if (call->user == NULL || tell_pending(r, call)) {
+  if (call->user == NULL) {
     oa_flight_end_ok(r, call);
+  } else {
+    end_stream(r, call, &(oa_grpc_reply_data){.code = OA_GRPC_OK});
   }
 }
 

@@ -77,25 +77,41 @@ static oa_status put_refusals(oa_buf *out,
 }
 
 static oa_status put_traffic(oa_buf *out, const oa_metrics_snapshot *snapshot) {
-  enum { REQUESTS, RECEIVED, STORED, REJECTED, REPAIRED, BYTES, ROWS, COUNT };
+  enum {
+    REQUESTS,
+    RECEIVED,
+    STORED,
+    REJECTED,
+    GIVEN_UP,
+    BUFFERED,
+    ROWS,
+    REPAIRED,
+    BYTES,
+    COUNT
+  };
   static const family families[COUNT] = {
       [REQUESTS] = {"otlp_arrow_requests", "counter", "",
                     "Whole requests that came in."},
       [RECEIVED] = {"otlp_arrow_received_items", "counter", "",
-                    "Spans, data points and log records of the requests that "
-                    "were accepted."},
+                    "Spans, data points and log records that were decoded: "
+                    "stored, rejected, given up or buffered."},
       [STORED] = {"otlp_arrow_stored_items", "counter", "",
                   "Items that are in a file."},
       [REJECTED] = {"otlp_arrow_rejected_items", "counter", "",
                     "Items of accepted requests that were left out "
                     "(partial_success)."},
+      [GIVEN_UP] = {"otlp_arrow_given_up_items", "counter", "",
+                    "Items that could not be written and whose senders were "
+                    "told so, or that a stop left unwritten."},
+      [BUFFERED] = {"otlp_arrow_buffered_items", "gauge", "",
+                    "Items in memory that are not in a file yet."},
+      [ROWS] = {"otlp_arrow_buffered_rows", "gauge", "",
+                "Rows in memory, counted where they lie."},
       [REPAIRED] = {"otlp_arrow_repaired_strings", "counter", "",
                     "Strings that were not UTF-8 and were stored with "
                     "U+FFFD."},
       [BYTES] = {"otlp_arrow_received_bytes", "counter", "bytes",
                  "Bytes of the requests, decompressed."},
-      [ROWS] = {"otlp_arrow_buffered_items", "gauge", "",
-                "Items in memory that are not in a file yet."},
   };
   uint64_t values[COUNT][OA_SIGNAL_COUNT];
   for (size_t i = 0; i < OA_SIGNAL_COUNT; i++) {
@@ -104,9 +120,11 @@ static oa_status put_traffic(oa_buf *out, const oa_metrics_snapshot *snapshot) {
     values[RECEIVED][i] = totals->items_accepted + totals->items_rejected;
     values[STORED][i] = totals->items_stored;
     values[REJECTED][i] = totals->items_rejected;
+    values[GIVEN_UP][i] = totals->items_given_up;
+    values[BUFFERED][i] = oa_totals_buffered(totals);
+    values[ROWS][i] = snapshot->pipeline.rows_buffered[i];
     values[REPAIRED][i] = totals->strings_repaired;
     values[BYTES][i] = totals->bytes;
-    values[ROWS][i] = snapshot->pipeline.rows_buffered[i];
   }
   for (size_t i = 0; i < COUNT; i++) {
     OA_TRY(put_signals(out, &families[i], values[i]));
@@ -162,6 +180,12 @@ static oa_status put_store(oa_buf *out, const oa_metrics_snapshot *snapshot) {
       {{"otlp_arrow_files_removed", "counter", "",
         "Files removed by retention."},
        store->files_removed},
+      {{"otlp_arrow_files_merged", "counter", "",
+        "Files written again with larger batches."},
+       store->files_merged},
+      {{"otlp_arrow_merge_errors", "counter", "",
+        "Files that could not be; they stay as they are."},
+       store->merge_errors},
       {{"otlp_arrow_files_recovered", "counter", "",
         "Files whose torn end was cut at start-up."},
        store->files_recovered},
@@ -185,6 +209,20 @@ static oa_status put_rest(oa_buf *out, const oa_metrics_snapshot *snapshot) {
       {{"otlp_arrow_connections_refused", "counter", "",
         "Connections over the limit."},
        server->connections_refused},
+      {{"otlp_arrow_connections_late", "counter", "",
+        "Connections that took too long for their greeting or for the head of "
+        "a request."},
+       server->connections_late},
+      {{"otlp_arrow_connections_flooded", "counter", "",
+        "Connections ended for canceled requests, PING, SETTINGS and other "
+        "frames beyond measure."},
+       server->connections_flooded},
+      {{"otlp_arrow_bodies_late", "counter", "",
+        "Requests whose body came too slowly."},
+       server->bodies_late},
+      {{"otlp_arrow_accept_pauses", "counter", "",
+        "Times that no descriptor was left for a connection."},
+       server->accept_pauses},
       {{"otlp_arrow_network_received_bytes", "counter", "bytes",
         "Message bytes as they came, compressed or not."},
        server->bytes_received},

@@ -172,6 +172,10 @@ static void on_thread_stop(void *context, unsigned thread) {
 static void on_tick(void *context, unsigned thread) {
   oa_receiver *r = context;
   oa_receive_thread *t = &r->threads[thread];
+  oa_counters_beat(&r->options.counters->blocks[thread]);
+  if (thread == 0) {
+    oa_log_tick(r->options.log, oa_clock_monotonic_ns());
+  }
   oa_pipeline_tick(r->options.pipeline, thread);
   if (t->scratch.cap > 0 && oa_clock_monotonic_ns() - t->scratch_ns > IDLE_NS) {
     oa_buf_free(&t->scratch);
@@ -212,6 +216,14 @@ oa_status oa_receiver_new(oa_receiver **out, const oa_receiver_options *options,
   }
   r->options = *options;
   r->threads = threads;
+  for (unsigned i = 0; i < options->threads; i++) {
+    threads[i].purse.account = options->account;
+    threads[i].scratch_purse.account = options->account;
+    /* What is more is no batch either. */
+    threads[i].scratch_purse.max =
+        options->account == NULL ? 0 : options->account->limit / 2;
+    threads[i].scratch.purse = &threads[i].scratch_purse;
+  }
   *out = r;
   return OA_OK;
 }
@@ -222,6 +234,8 @@ void oa_receiver_free(oa_receiver *r) {
   }
   for (unsigned i = 0; i < r->options.threads; i++) {
     oa_buf_free(&r->threads[i].scratch);
+    oa_purse_close(&r->threads[i].purse);
+    oa_purse_close(&r->threads[i].scratch_purse);
     oa_deflater_free(r->threads[i].gzip);
   }
   oa_free(r->threads);

@@ -21,6 +21,9 @@ typedef struct oa_receiver_options {
   const char *const *cors_origins; /* as configured; "*" = any */
   size_t cors_origin_count;
   size_t max_message;
+  oa_ack ack;            /* of every request at least */
+  oa_account *account;   /* of what senders can make grow; NULL = none */
+  size_t max_stream;     /* bytes that one stream may keep; 0 = no bound */
   size_t stream_budget;  /* bytes that the streams of one thread may keep */
   unsigned threads;      /* I/O threads that the server will have */
   const char *extension; /* of its files, without the dot */

@@ -50,31 +50,33 @@ static oa_status decode(void *input, oa_otlp_builder *builder,
                         error);
 }
 
+static void reply(oa_receiver *r, oa_call *call, const oa_outcome *outcome) {
+  oa_buf answer = {0};
+  oa_grpc_reply_data data = {.code = outcome->code,
+                             .retry_after_ms = outcome->retry_after_ms};
+  (void)r;
+  if (outcome->code != OA_GRPC_OK) {
+    data.text = outcome->text;
+  } else if (oa_answer_put_export(&answer, (oa_signal)oa_operation(call),
+                                  &outcome->result,
+                                  OA_ANSWER_PROTOBUF) == OA_OK) {
+    data.message = answer.data;
+    data.message_len = answer.len;
+  }
+  oa_call_reply(call, &data);
+  oa_buf_free(&answer);
+}
+
 static void take(oa_receiver *r, oa_call *call) {
-  const oa_signal signal = (oa_signal)oa_operation(call);
-  const oa_intake intake = {
+  oa_intake intake = {
       .thread = call->thread,
-      .signal = signal,
+      .signal = (oa_signal)oa_operation(call),
       .deadline_ns = call->deadline_ns,
       .bytes = call->message_len,
       .decode = decode,
       .input = call,
   };
-  oa_outcome outcome;
-  oa_buf answer = {0};
-
-  oa_pipeline_take(r->options.pipeline, &intake, &outcome);
-  oa_grpc_reply_data reply = {.code = outcome.code,
-                              .retry_after_ms = outcome.retry_after_ms};
-  if (outcome.code != OA_GRPC_OK) {
-    reply.text = outcome.text;
-  } else if (oa_answer_put_export(&answer, signal, &outcome.result,
-                                  OA_ANSWER_PROTOBUF) == OA_OK) {
-    reply.message = answer.data;
-    reply.message_len = answer.len;
-  }
-  oa_call_reply(call, &reply);
-  oa_buf_free(&answer);
+  oa_receive_take(r, call, &intake, reply);
 }
 
 /* --- health --- */

@@ -15,6 +15,9 @@
 enum { SIGNAL_BITS = 3, JSON_BIT = 4, PREFLIGHT = 8 };
 _Static_assert(OA_SIGNAL_COUNT <= SIGNAL_BITS + 1, "a signal has two bits");
 
+/* More than this is not kept for the next request: few are so large. */
+enum { SCRATCH_KEEP = 4 << 20 };
+
 /* Below this gzip saves nothing worth its time. */
 enum { GZIP_FROM = 200 };
 
@@ -209,18 +212,34 @@ typedef struct json_input {
   oa_buf *scratch;
 } json_input;
 
-static oa_status decode_json(void *input, oa_otlp_builder *builder,
-                             oa_otlp_result *result, oa_error *error) {
-  const json_input *in = input;
+/* Reads the JSON into the scratch memory, as protobuf. */
+static oa_status translate(const json_input *in, oa_error *error) {
+  const oa_purse *purse = in->scratch->purse;
   in->scratch->len = 0;
   const oa_status status = oa_otlp_json_read(
       in->signal, in->call->message, in->call->message_len, in->scratch, error);
-  if (status != OA_OK) {
-    /* Too deep or too long for ever; only memory may be there later. */
-    return status == OA_ERR_NOMEM ? status : OA_ERR_MALFORMED;
+  if (status == OA_ERR_NOMEM) {
+    /* Too much for ever, or memory that may be there later? */
+    return purse != NULL && purse->outgrown ? OA_ERR_LIMIT : status;
   }
-  return oa_otlp_decode(builder, in->scratch->data, in->scratch->len, result,
-                        error);
+  return status == OA_OK ? OA_OK : OA_ERR_MALFORMED;
+}
+
+static oa_status decode_json(void *input, oa_otlp_builder *builder,
+                             oa_otlp_result *result, oa_error *error) {
+  const json_input *in = input;
+  if (in->scratch->purse != NULL) {
+    in->scratch->purse->outgrown = false;
+  }
+  oa_status status = translate(in, error);
+  if (status == OA_OK) {
+    status = oa_otlp_decode(builder, in->scratch->data, in->scratch->len,
+                            result, error);
+  }
+  if (in->scratch->cap > SCRATCH_KEEP) {
+    oa_buf_free(in->scratch);
+  }
+  return status;
 }
 
 static oa_status decode(void *input, oa_otlp_builder *builder,
@@ -230,10 +249,28 @@ static oa_status decode(void *input, oa_otlp_builder *builder,
                         error);
 }
 
+static void reply(oa_receiver *r, oa_call *call, const oa_outcome *outcome) {
+  const bool json = (oa_operation(call) & JSON_BIT) != 0;
+  if (outcome->code != OA_GRPC_OK) {
+    oa_receive_http_fail(
+        r, call,
+        &(oa_http_failure){.code = outcome->code,
+                           .text = outcome->text,
+                           .retry_after_ms = outcome->retry_after_ms});
+    return;
+  }
+  answer a = {.status = 200,
+              .form = json ? OA_ANSWER_JSON : OA_ANSWER_PROTOBUF};
+  if (oa_answer_put_export(&a.body, (oa_signal)signal_of(oa_operation(call)),
+                           &outcome->result, a.form) != OA_OK) {
+    a.body.len = 0; /* the rows are taken: an error would double them */
+  }
+  answer_with(r, call, &a);
+}
+
 static void on_request(oa_receiver *r, oa_call *call) {
   oa_receive_thread *t = &r->threads[call->thread];
-  const bool json = (oa_operation(call) & JSON_BIT) != 0;
-  const oa_signal signal = (oa_signal)(oa_operation(call) & SIGNAL_BITS);
+  const oa_signal signal = (oa_signal)signal_of(oa_operation(call));
   json_input in = {.call = call, .signal = signal, .scratch = &t->scratch};
   oa_intake intake = {
       .thread = call->thread,
@@ -243,28 +280,12 @@ static void on_request(oa_receiver *r, oa_call *call) {
       .decode = decode,
       .input = call,
   };
-  oa_outcome outcome;
-
-  if (json) {
+  if ((oa_operation(call) & JSON_BIT) != 0) {
     intake.decode = decode_json;
     intake.input = &in;
     t->scratch_ns = oa_clock_monotonic_ns();
   }
-  oa_pipeline_take(r->options.pipeline, &intake, &outcome);
-  if (outcome.code != OA_GRPC_OK) {
-    oa_receive_http_fail(
-        r, call,
-        &(oa_http_failure){.code = outcome.code,
-                           .text = outcome.text,
-                           .retry_after_ms = outcome.retry_after_ms});
-    return;
-  }
-  answer a = {.status = 200,
-              .form = json ? OA_ANSWER_JSON : OA_ANSWER_PROTOBUF};
-  if (oa_answer_put_export(&a.body, signal, &outcome.result, a.form) != OA_OK) {
-    a.body.len = 0; /* the rows are taken: an error would double them */
-  }
-  answer_with(r, call, &a);
+  oa_receive_take(r, call, &intake, reply);
 }
 
 /* What the server found wrong: too large, damaged, an unknown encoding. */

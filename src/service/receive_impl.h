@@ -12,6 +12,8 @@ typedef struct oa_receive_thread {
   uint64_t scratch_ns;         /* when it was last used */
   oa_deflater *gzip;           /* NULL until an answer is compressed */
   size_t stream_bytes;         /* that the streams of OTAP keep */
+  oa_purse purse;              /* of streams and of what decodes them */
+  oa_purse scratch_purse;      /* of SCRATCH, which has a bound of its own */
 } oa_receive_thread;
 
 struct oa_receiver {
@@ -76,6 +78,21 @@ typedef struct oa_http_failure {
 
 void oa_receive_http_fail(oa_receiver *receiver, oa_call *call,
                           const oa_http_failure *failure);
+
+/* The level that holds for CALL, by the configuration and its header.  False:
+ * the header names none, see OA_ACK_UNKNOWN. */
+bool oa_receive_ack(const oa_receiver *receiver, const oa_call *call,
+                    oa_ack *level);
+
+/* Replies to a UNARY or HTTP call. */
+typedef void (*oa_receive_reply)(oa_receiver *receiver, oa_call *call,
+                                 const oa_outcome *outcome);
+
+/* Has the pipeline take the request of such a call, and REPLY called, now or
+ * when its rows are as safe as its level asks for.  INTAKE's ack and wait are
+ * filled here. */
+void oa_receive_take(oa_receiver *receiver, oa_call *call, oa_intake *intake,
+                     oa_receive_reply reply);
 
 /* Answers a request that no protocol knows with what its sender could do. */
 void oa_receive_unknown(oa_receiver *receiver, oa_call *call,

@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "net/grpc.h"
 #include "net/hpack.h"
+#include "service/ack_line.h"
 #include "service/receive_answer.h"
 #include "service/receive_impl.h"
 #include "wire/cursor.h"
@@ -38,11 +39,26 @@ enum { MAX_HEADERS = 16 * 1024 };
 
 /* What one stream keeps, in call->user. */
 typedef struct stream {
+  oa_receiver *receiver;
+  oa_call *call;
   oa_otap_stream *decoder;
   oa_hpack *hpack; /* NULL until a message brings headers */
   size_t counted;  /* of its memory, in the thread's sum */
   bool waiting;    /* the next message waits until answers have gone out */
+  oa_ack ack;      /* of its messages at least */
+  oa_ack_line line;
+  bool ending; /* once the line is empty, as follows */
+  oa_grpc_code end_code;
+  char end_text[OA_ERROR_TEXT_SIZE + 96];
 } stream;
+
+/* A BatchStatus that waits. */
+typedef struct late_status {
+  oa_ack_entry entry;
+  int64_t batch_id;
+  oa_grpc_code code;
+  char text[OA_ERROR_TEXT_SIZE + 64];
+} late_status;
 
 static int match(const oa_request *request, oa_call_kind *kind) {
   if (!request->grpc || strcmp(request->method, "POST") != 0) {
@@ -58,12 +74,22 @@ static int signal_of(int operation) {
 
 /* --- the life of a stream --- */
 
+static bool answer_late(void *context, oa_ack_entry *entry);
+static void on_moved(void *context);
+
 static bool begin(oa_receiver *r, oa_call *call, const oa_request *request) {
-  (void)r;
+  oa_ack ack;
   (void)request;
+  if (!oa_receive_ack(r, call, &ack)) {
+    oa_call_reply(call, &(oa_grpc_reply_data){.code = OA_GRPC_INVALID_ARGUMENT,
+                                              .text = OA_ACK_UNKNOWN});
+    return false;
+  }
+  oa_otap_limits limits = oa_otap_limits_default;
+  limits.purse = &r->threads[call->thread].purse;
   stream *s = oa_calloc(1, sizeof *s);
   if (s != NULL &&
-      oa_otap_stream_new(&s->decoder, (oa_signal)oa_operation(call), NULL) !=
+      oa_otap_stream_new(&s->decoder, (oa_signal)oa_operation(call), &limits) !=
           OA_OK) {
     oa_free(s);
     s = NULL;
@@ -74,12 +100,21 @@ static bool begin(oa_receiver *r, oa_call *call, const oa_request *request) {
                                               .retry_after_ms = 1000});
     return false;
   }
+  s->receiver = r;
+  s->call = call;
+  s->ack = ack;
+  s->line =
+      (oa_ack_line){.answer = answer_late, .moved = on_moved, .context = s};
   call->user = s;
   return true;
 }
 
 static void free_stream(oa_receiver *r, oa_call *call) {
   stream *s = call->user;
+  oa_ack_entry *entry;
+  while ((entry = oa_ack_line_take(&s->line)) != NULL) {
+    oa_free(entry);
+  }
   r->threads[call->thread].stream_bytes -= s->counted;
   oa_otap_stream_free(s->decoder);
   oa_hpack_free(s->hpack);
@@ -87,23 +122,41 @@ static void free_stream(oa_receiver *r, oa_call *call) {
   call->user = NULL;
 }
 
-/* Ends the stream; what it was sent before goes out first. */
-static void end_stream(oa_receiver *r, oa_call *call, oa_grpc_code code,
-                       const char *text) {
+/* Ends the stream now; what it was sent before goes out first. */
+static void end_now(oa_receiver *r, oa_call *call, oa_grpc_code code,
+                    const char *text) {
   free_stream(r, call);
   oa_call_reply(call, &(oa_grpc_reply_data){.code = code, .text = text});
 }
 
-/* Counts what the stream keeps now; false when all streams of the thread
- * together keep too much. */
-static bool within_budget(oa_receiver *r, const oa_call *call) {
+/* Ends the stream when all its messages are answered; until then no further
+ * one is asked for. */
+static void end_stream(oa_receiver *r, oa_call *call, oa_grpc_code code,
+                       const char *text) {
+  stream *s = call->user;
+  if (s->line.head == NULL) {
+    end_now(r, call, code, text);
+    return;
+  }
+  s->ending = true;
+  s->end_code = code;
+  snprintf(s->end_text, sizeof s->end_text, "%s", text == NULL ? "" : text);
+}
+
+/* Counts what the stream keeps now; NULL, or what it passes by that. */
+static const char *passed_bound(oa_receiver *r, const oa_call *call) {
   oa_receive_thread *t = &r->threads[call->thread];
   stream *s = call->user;
   const size_t now = oa_otap_stream_memory(s->decoder);
   const bool grown = now > s->counted;
   t->stream_bytes = t->stream_bytes - s->counted + now;
   s->counted = now;
-  return !grown || t->stream_bytes <= r->options.stream_budget;
+  if (grown && r->options.max_stream != 0 && now > r->options.max_stream) {
+    return "the dictionaries of the stream pass the limit";
+  }
+  return grown && t->stream_bytes > r->options.stream_budget
+             ? "the dictionaries of all streams together pass the limit"
+             : NULL;
 }
 
 /* --- the headers of a message --- */
@@ -113,17 +166,21 @@ typedef struct envelope {
   int64_t batch_id;
   oa_cursor headers; /* an HPACK block; empty when there is none */
   uint64_t deadline_ns;
+  oa_ack ack;
+  bool ack_unknown; /* its header names no level */
 } envelope;
 
 /* Looks at the outermost fields alone.  What is wrong with them is the
  * decoder's to say. */
 static void open_envelope(const oa_call *call, envelope *out) {
   enum { BATCH_ID = 1, HEADERS = 3 };
+  const stream *s = call->user;
   oa_cursor cursor = oa_cursor_over(call->message, call->message_len);
   oa_status status = OA_OK;
   uint32_t tag;
 
   *out = (envelope){.deadline_ns = call->deadline_ns,
+                    .ack = s->ack,
                     .headers = oa_cursor_over(call->message, 0)};
   while (status == OA_OK && !oa_cursor_done(&cursor) &&
          oa_cursor_tag(&cursor, &tag) == OA_OK) {
@@ -139,19 +196,27 @@ static void open_envelope(const oa_call *call, envelope *out) {
   }
 }
 
-/* A message may have a deadline of its own, counted from when it came. */
+static bool is_field(const char *wanted, const uint8_t *name, size_t len) {
+  return len == strlen(wanted) && memcmp(name, wanted, len) == 0;
+}
+
+/* A message may have a deadline of its own, counted from when it came, and
+ * ask for more than its stream before it is acknowledged. */
 static void take_field(void *context, const uint8_t *name, size_t name_len,
                        const uint8_t *value, size_t value_len) {
-  static const char timeout[] = "grpc-timeout";
   envelope *e = context;
   uint64_t ns = 0;
-  if (name_len == sizeof timeout - 1 && memcmp(name, timeout, name_len) == 0 &&
+  if (is_field("grpc-timeout", name, name_len) &&
       oa_grpc_timeout_parse(value, value_len, &ns) == OA_OK) {
     const uint64_t now = oa_clock_monotonic_ns();
     const uint64_t end = ns > UINT64_MAX - now ? UINT64_MAX : now + ns;
     if (e->deadline_ns == 0 || end < e->deadline_ns) {
       e->deadline_ns = end;
     }
+  }
+  if (is_field(OA_ACK_HEADER, name, name_len) &&
+      !oa_ack_raise(&e->ack, (const char *)value, value_len)) {
+    e->ack_unknown = true;
   }
 }
 
@@ -175,6 +240,7 @@ typedef struct input {
   const oa_call *call;
   oa_otap_batch batch;
   oa_status status;
+  bool outgrown; /* the builder has got too large by it */
   oa_error error;
 } input;
 
@@ -192,12 +258,18 @@ static oa_status decode(void *context, oa_otlp_builder *builder,
   if (error != NULL) {
     *error = in->error;
   }
-  /* A bound that this message passes it will pass again. */
-  return in->status == OA_ERR_LIMIT ? OA_ERR_MALFORMED : in->status;
+  in->outgrown = oa_otlp_builder_outgrown(builder);
+  /* A bound that this message passes by itself it will pass again. */
+  return in->status == OA_ERR_LIMIT && !in->outgrown ? OA_ERR_MALFORMED
+                                                     : in->status;
 }
 
 /* The code that a sender understands, for what the pipeline said. */
 static oa_grpc_code code_of(const input *in, oa_grpc_code code) {
+  if (in->status == OA_ERR_LIMIT && in->outgrown) {
+    /* Others may have been in the way; if not it is never to come again. */
+    return code == OA_GRPC_UNAVAILABLE ? code : OA_GRPC_INVALID_ARGUMENT;
+  }
   if (in->status == OA_ERR_LIMIT) {
     return OA_GRPC_RESOURCE_EXHAUSTED;
   }
@@ -220,6 +292,53 @@ static oa_status send_status(oa_call *call, int64_t batch_id, oa_grpc_code code,
   }
   oa_buf_free(&emit.out);
   return status;
+}
+
+static bool answer_late(void *context, oa_ack_entry *entry) {
+  stream *s = context;
+  late_status *late = (late_status *)entry; /* its first member */
+  if (entry->failed) {
+    late->code = OA_GRPC_UNAVAILABLE;
+    snprintf(late->text, sizeof late->text, "cannot write: %s", entry->why);
+  }
+  const oa_status status =
+      send_status(s->call, late->batch_id, late->code, late->text);
+  oa_free(late);
+  if (status != OA_OK) {
+    end_now(s->receiver, s->call, OA_GRPC_UNAVAILABLE, "out of memory");
+    return false;
+  }
+  return true;
+}
+
+static late_status *new_late(stream *s) {
+  late_status *late = oa_malloc(sizeof *late);
+  if (late != NULL) {
+    oa_ack_entry_init(&late->entry, &s->line);
+  }
+  return late;
+}
+
+/* Answers the message that came last, in its turn: behind those that wait, and
+ * with WAITS when its rows are safe.  LATE, which may be NULL, is taken. */
+static oa_status answer(oa_call *call, late_status *late, bool waits,
+                        int64_t batch_id, oa_grpc_code code, const char *text) {
+  stream *s = call->user;
+  if (!waits && s->line.head == NULL) {
+    oa_free(late);
+    return send_status(call, batch_id, code, text);
+  }
+  if (late == NULL) {
+    late = new_late(s);
+  }
+  if (late == NULL) {
+    return OA_ERR_NOMEM;
+  }
+  late->batch_id = batch_id;
+  late->code = code;
+  snprintf(late->text, sizeof late->text, "%s", text);
+  oa_ack_line_add(&s->line, &late->entry, !waits);
+  return OA_OK;
 }
 
 static void describe(const oa_otlp_result *result, char *text, size_t size) {
@@ -249,7 +368,7 @@ static void break_stream(oa_receiver *r, oa_call *call, const input *in,
 }
 
 static void take(oa_receiver *r, oa_call *call, const envelope *e, input *in,
-                 oa_outcome *outcome) {
+                 oa_ack_wait *wait, oa_outcome *outcome) {
   const oa_intake intake = {
       .thread = call->thread,
       .signal = (oa_signal)oa_operation(call),
@@ -257,6 +376,9 @@ static void take(oa_receiver *r, oa_call *call, const envelope *e, input *in,
       .bytes = call->message_len,
       .decode = decode,
       .input = in,
+      .once = true, /* it changes the stream's dictionaries */
+      .ack = e->ack,
+      .wait = wait,
   };
   oa_pipeline_take(r->options.pipeline, &intake, outcome);
   if (!outcome->decoded) {
@@ -270,11 +392,9 @@ static void take(oa_receiver *r, oa_call *call, const envelope *e, input *in,
   }
 }
 
-/* The headers are garbage, or there is no memory for them. */
+/* The headers are no HPACK block, or name no level, or there is no memory. */
 static void refuse_headers(oa_receiver *r, oa_call *call, const envelope *e,
                            oa_status status) {
-  static const char text[] =
-      "headers: is not an HPACK block of at most 16384 bytes";
   const bool memory = status == OA_ERR_NOMEM;
   oa_signal_counters *counters =
       &r->options.counters->blocks[call->thread].signals[oa_operation(call)];
@@ -282,33 +402,55 @@ static void refuse_headers(oa_receiver *r, oa_call *call, const envelope *e,
   oa_count(&counters->refused[memory ? OA_REFUSED_BUFFER_FULL
                                      : OA_REFUSED_MALFORMED],
            1);
-  const input in = {.status = status};
+  const input in = {.status = memory ? status : OA_ERR_MALFORMED};
   const oa_grpc_code code =
       memory ? OA_GRPC_UNAVAILABLE : OA_GRPC_INVALID_ARGUMENT;
-  const char *said = memory ? "out of memory" : text;
-  if (send_status(call, e->batch_id, code, said) != OA_OK) {
+  const char *said = "headers: is not an HPACK block of at most 16384 bytes";
+  if (memory) {
+    said = "out of memory";
+  } else if (e->ack_unknown) {
+    said = OA_ACK_UNKNOWN;
+  }
+  if (answer(call, NULL, false, e->batch_id, code, said) != OA_OK) {
     end_stream(r, call, OA_GRPC_UNAVAILABLE, "out of memory");
     return;
   }
   break_stream(r, call, &in, code, said);
 }
 
+static bool must_wait(const oa_call *call) {
+  const stream *s = call->user;
+  return oa_call_unsent(call) > MAX_UNSENT || s->line.count >= OA_ACK_LINE_MAX;
+}
+
 static void on_message(oa_receiver *r, oa_call *call) {
   stream *s = call->user;
   input in = {.call = call, .batch = {.batch_id = -1}};
+  late_status *late = NULL;
   envelope e;
   oa_outcome outcome;
 
-  const oa_status status = read_headers(call, &e);
-  if (status != OA_OK) {
+  oa_status status = read_headers(call, &e);
+  if (status == OA_OK && e.ack != OA_ACK_MEMORY) {
+    late = new_late(s);
+    status = late == NULL ? OA_ERR_NOMEM : OA_OK;
+  }
+  if (status != OA_OK || e.ack_unknown) {
+    oa_free(late);
     refuse_headers(r, call, &e, status);
     return;
   }
-  take(r, call, &e, &in, &outcome);
+  take(r, call, &e, &in, late == NULL ? NULL : &late->entry.wait, &outcome);
   oa_grpc_code code = code_of(&in, outcome.code);
-  const bool known = in.batch.batch_id >= 0;
-  if (known &&
-      send_status(call, in.batch.batch_id, code, outcome.text) != OA_OK) {
+  /* A number below 0 is odd but a number; -1 may also stand for none. */
+  const bool known = in.status == OA_OK || in.batch.batch_id >= 0;
+  if (!known) {
+    if (late != NULL) {
+      oa_ack_forget(&late->entry.wait);
+    }
+    oa_free(late);
+  } else if (answer(call, late, outcome.waits, in.batch.batch_id, code,
+                    outcome.text) != OA_OK) {
     end_stream(r, call, OA_GRPC_UNAVAILABLE, "out of memory");
     return;
   }
@@ -316,24 +458,37 @@ static void on_message(oa_receiver *r, oa_call *call) {
     break_stream(r, call, &in, code, outcome.text);
     return;
   }
-  if (!within_budget(r, call)) {
-    break_stream(r, call, &in, OA_GRPC_RESOURCE_EXHAUSTED,
-                 "the dictionaries of all streams together pass the limit");
+  const char *passed = passed_bound(r, call);
+  if (passed != NULL) {
+    break_stream(r, call, &in, OA_GRPC_RESOURCE_EXHAUSTED, passed);
     return;
   }
-  if (oa_call_unsent(call) > MAX_UNSENT) {
+  if (must_wait(call)) {
     s->waiting = true;
     return;
   }
   oa_call_message_done(call);
 }
 
-static void on_drained(oa_receiver *r, oa_call *call) {
-  stream *s = call->user;
-  (void)r;
-  if (s != NULL && s->waiting) {
+/* What waited for answers to go out goes on. */
+static void on_moved(void *context) {
+  stream *s = context;
+  if (s->ending) {
+    if (s->line.head == NULL) {
+      char text[sizeof s->end_text]; /* outlives the stream */
+      memcpy(text, s->end_text, sizeof text);
+      end_now(s->receiver, s->call, s->end_code, text[0] == '\0' ? NULL : text);
+    }
+  } else if (s->waiting && !must_wait(s->call)) {
     s->waiting = false;
-    oa_call_message_done(call);
+    oa_call_message_done(s->call);
+  }
+}
+
+static void on_drained(oa_receiver *r, oa_call *call) {
+  (void)r;
+  if (call->user != NULL) {
+    on_moved(call->user);
   }
 }
 

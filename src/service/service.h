@@ -27,9 +27,14 @@ uint16_t oa_service_dashboard_port(const oa_service *service);
 /* See oa_pipeline_flush(). */
 oa_status oa_service_drain(oa_service *service, uint32_t timeout_ms);
 
-/* Reads certificates and keys again and logs what came of it.  OA_ERR_CONFIG
- * when a file cannot be used: what it held before stays.  OA_ERR_NOMEM. */
-oa_status oa_service_renew(oa_service *service, oa_error *error);
+/* See oa_service_reload(). */
+oa_status oa_service_renew(oa_service *service, const oa_config *config,
+                           oa_error *error);
+
+/* Whether every thread has got round within the last SILENCE_MS: OA_ERR_BUSY
+ * names one that has not.  Always while starting and stopping.  Any thread. */
+oa_status oa_service_probe(oa_service *service, uint32_t silence_ms,
+                           oa_error *error);
 
 /* Stops and frees; returns the first failure. */
 oa_status oa_service_close(oa_service *service, oa_error *error);

@@ -52,12 +52,15 @@ void oa_start_line_log(const oa_start_line *line, const oa_log *log) {
   char kept[PART_SIZE / 3] = "";
   char security[PART_SIZE / 3] = "";
 
-  for (size_t i = 0; i < line->listener_count; i++) {
-    put_address(ports, sizeof ports, i == 0 ? "" : " and ",
-                config->bind_address, oa_server_port(line->server, i));
+  for (size_t i = 0; i < OA_PORT_DASHBOARD; i++) {
+    if (line->ports[i] != 0) {
+      put_address(ports, sizeof ports, ports[0] == '\0' ? "" : " and ",
+                  line->addresses[i], line->ports[i]);
+    }
   }
-  put_address(admin, sizeof admin, "http://", config->dashboard_address,
-              line->admin_port);
+  put_address(admin, sizeof admin, "http://",
+              line->addresses[OA_PORT_DASHBOARD],
+              line->ports[OA_PORT_DASHBOARD]);
   put_retention(kept, sizeof kept, "traces", config->trace_retention_ns);
   put_retention(kept, sizeof kept, "metrics", config->metric_retention_ns);
   put_retention(kept, sizeof kept, "logs", config->log_retention_ns);

@@ -5,16 +5,14 @@
 #define OA_SERVICE_START_LINE_H
 
 #include "base/log.h"
-#include "net/server.h"
 #include "service/config.h"
 
 typedef struct oa_start_line {
   const char *version;
   const oa_config *config;
-  const oa_server *server;
-  size_t listener_count;
-  uint16_t admin_port;
-  const char *root; /* where files are */
+  const char *addresses[OA_CONFIG_SOCKETS];
+  uint16_t ports[OA_CONFIG_SOCKETS]; /* 0 = off */
+  const char *root;                  /* where files are */
 } oa_start_line;
 
 void oa_start_line_log(const oa_start_line *line, const oa_log *log);

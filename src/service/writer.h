@@ -5,9 +5,13 @@
  * in order, and hands the emptied builders back for the next batch, so that a
  * busy service neither allocates nor faults in fresh memory for each.
  *
- * When a write fails the batch stays at the head of the queue and is tried
- * again until it succeeds: acknowledged data is never dropped for an error of
- * the disk while the process lives.
+ * When a write fails, senders who wait for it are told.  A batch with rows
+ * that were acknowledged stays at the head of the queue and is tried again
+ * until it succeeds: they are never dropped for an error of the disk while the
+ * process lives.  Other batches are given up, as their senders send them again.
+ *
+ * Group commit: one fsync serves all that was written since the last one, and
+ * happens when nothing more waits to be written.
  */
 #ifndef OA_SERVICE_WRITER_H
 #define OA_SERVICE_WRITER_H
@@ -18,6 +22,8 @@
 
 #include "base/log.h"
 #include "otlp/otlp.h"
+#include "service/backlog.h"
+#include "service/commit.h"
 #include "service/counters.h"
 #include "store/store.h"
 
@@ -31,14 +37,19 @@ typedef struct oa_writer_options {
    * there may be room again. */
   void (*progress)(void *context);
   void *context;
+  oa_backlog *backlog;       /* borrowed; told of each write; may be NULL */
+  const oa_account *account; /* borrowed; when it has little left, emptied
+                                builders keep nothing; may be NULL */
 } oa_writer_options;
 
 /* A batch on its way to a file. */
 typedef struct oa_writer_batch {
   oa_signal signal;
   oa_otlp_builder *builder;
-  uint64_t items; /* that were acknowledged to senders */
-  size_t bytes;   /* of memory */
+  uint64_t items;
+  bool acked;        /* some of its rows' senders have their OK */
+  size_t bytes;      /* of memory */
+  oa_commit *commit; /* NULL = nobody waits */
 } oa_writer_batch;
 
 oa_status oa_writer_start(oa_writer **out, const oa_writer_options *options,
@@ -53,6 +64,11 @@ oa_otlp_builder *oa_writer_reuse(oa_writer *writer, oa_signal signal);
 
 /* Frees the emptied builders: for a service that has become idle. */
 void oa_writer_trim(oa_writer *writer);
+
+/* Whether a batch would be begun with at once.  Each time this comes true the
+ * number in *CYCLE (may be NULL) is another one.  Without a lock; any thread.
+ */
+bool oa_writer_is_idle(const oa_writer *writer, uint64_t *cycle);
 
 typedef struct oa_writer_load {
   uint64_t queued;                /* batches waiting or being written */

@@ -20,12 +20,18 @@ enum { MAX_PIECES = 256 };
 /* O_APPEND puts each write at the end also after the file was cut back. */
 enum { FLAGS = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW };
 
-oa_status oa_file_create(oa_file *out, const oa_disk *disk, const char *path,
+/* Remembers whether the failure CODE is one that space would mend. */
+static void note_full(oa_disk *disk, int code) {
+  disk->full = code == ENOSPC || code == EDQUOT;
+}
+
+oa_status oa_file_create(oa_file *out, oa_disk *disk, const char *path,
                          oa_error *error) {
   const int fd = oa_disk_open(disk, path, FLAGS | O_CREAT | O_EXCL);
   if (fd < 0) {
     const int code = errno;
     oa_path_error(error, code, "cannot create", path);
+    note_full(disk, code);
     if (code == EEXIST) {
       return OA_ERR_BUSY;
     }
@@ -276,6 +282,7 @@ oa_status oa_file_append(oa_file *file, oa_disk *disk, const char *path,
     file->dirty = true;
     return OA_OK;
   }
+  note_full(disk, code);
   /* Also when nothing seems to be written: the call failed, so its word is
    * not the one to take. */
   if (!oa_file_cut(file, disk) || file->direct) {

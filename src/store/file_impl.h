@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <time.h>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -28,6 +29,8 @@ typedef struct oa_store_os {
   int (*fsync)(int fd);
   int (*fdatasync)(int fd);
   int (*set_flags)(int fd, int flags); /* fcntl(fd, F_SETFL, flags) */
+  ssize_t (*pread)(int fd, void *out, size_t len, off_t at);
+  int (*futimens)(int fd, const struct timespec times[2]);
   int (*rename)(const char *from, const char *to);
   int (*unlink)(const char *path);
   int (*mkdir)(const char *path, mode_t mode);
@@ -44,6 +47,8 @@ typedef struct oa_store_counters {
   _Atomic uint64_t batches_written;
   _Atomic uint64_t files_sealed;
   _Atomic uint64_t files_removed;
+  _Atomic uint64_t files_merged;
+  _Atomic uint64_t merge_errors;
   _Atomic uint64_t files_recovered;
   _Atomic uint64_t files_corrupt;
   _Atomic uint64_t files_now;
@@ -71,6 +76,7 @@ typedef struct oa_disk {
   const oa_store_os *os;
   const oa_log *log;
   bool direct;    /* large appends may go past the page cache */
+  bool full;      /* the last failure was for want of space */
   uint8_t *stage; /* OA_DISK_STAGE bytes, once needed */
   oa_store_counters counters;
   uint64_t complained_ns; /* of the last logged failure; 0 = none yet */
@@ -106,7 +112,7 @@ typedef struct oa_file {
 
 /* Makes PATH, which must not exist.  OA_ERR_BUSY: it does exist;
  * OA_ERR_NOT_FOUND: its directory does not; OA_ERR_IO. */
-oa_status oa_file_create(oa_file *out, const oa_disk *disk, const char *path,
+oa_status oa_file_create(oa_file *out, oa_disk *disk, const char *path,
                          oa_error *error);
 
 /* Opens the file PATH of LENGTH bytes to append to it.  OA_ERR_IO. */

@@ -5,13 +5,17 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "store/dir.h"
 
-enum { PID_TEXT = 24 };
+enum {
+  BOOT_TEXT = 40,              /* a UUID and its terminator */
+  OWNER_TEXT = 24 + BOOT_TEXT, /* "PID BOOT\n" */
+};
 
 static bool make_path(char out[OA_PATH_SIZE], const char *dir) {
   return oa_path_join(out, dir, OA_LOCK_NAME);
@@ -19,7 +23,7 @@ static bool make_path(char out[OA_PATH_SIZE], const char *dir) {
 
 /* The process id in the lock file, or 0 when there is none to read. */
 static long read_owner(int fd) {
-  char text[PID_TEXT];
+  char text[OWNER_TEXT];
   long pid = 0;
   const ssize_t len = pread(fd, text, sizeof text, 0);
   for (ssize_t i = 0; i < len && i < 10; i++) {
@@ -53,10 +57,39 @@ static oa_status say_owned(int fd, const char *dir, oa_error *error) {
                       shown, pid);
 }
 
-/* The text is for people, so failing to write it costs nothing else. */
-static void write_owner(int fd) {
-  char text[PID_TEXT];
-  const int len = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+/* Which run of the kernel this is; an empty text when it does not say. */
+static void read_boot(char out[BOOT_TEXT]) {
+  ssize_t len = -1;
+  const int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+  if (fd >= 0) {
+    len = read(fd, out, BOOT_TEXT - 1);
+    close(fd);
+  }
+  out[len < 0 ? 0 : len] = '\0';
+  out[strcspn(out, " \n")] = '\0';
+}
+
+/* Whether the lock file says that this run of the kernel has it all. */
+static bool is_same_boot(int fd) {
+  char boot[BOOT_TEXT];
+  char text[OWNER_TEXT];
+  read_boot(boot);
+  const ssize_t len = pread(fd, text, sizeof text - 1, 0);
+  text[len < 0 ? 0 : len] = '\0';
+  const char *said = strchr(text, ' ');
+  return boot[0] != '\0' && said != NULL &&
+         strncmp(said + 1, boot, strlen(boot)) == 0;
+}
+
+/* Failing to write it costs a reader a name and the next start some time. */
+static void write_owner(int fd, bool same_boot) {
+  char boot[BOOT_TEXT] = "";
+  char text[OWNER_TEXT];
+  if (same_boot) {
+    read_boot(boot);
+  }
+  const int len = snprintf(text, sizeof text, "%ld%s%s\n", (long)getpid(),
+                           same_boot ? " " : "", boot);
   if (ftruncate(fd, 0) == 0 && len > 0) {
     const ssize_t ignored = pwrite(fd, text, (size_t)len, 0);
     (void)ignored;
@@ -68,7 +101,10 @@ oa_status oa_lock_take(oa_lock *out, const char *dir, oa_error *error) {
   if (!make_path(path, dir)) {
     return oa_error_set(error, OA_ERR_CONFIG, "the output path is too long");
   }
-  const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+  int fd;
+  do {
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+  } while (fd < 0 && errno == EINTR);
   if (fd < 0) {
     return oa_path_error(error, errno, "cannot create", path);
   }
@@ -83,9 +119,17 @@ oa_status oa_lock_take(oa_lock *out, const char *dir, oa_error *error) {
     close(fd);
     return status;
   }
-  write_owner(fd);
   out->fd = fd;
+  out->same_boot = is_same_boot(fd);
+  write_owner(fd, out->same_boot);
   return OA_OK;
+}
+
+void oa_lock_note_boot(oa_lock *lock) {
+  if (lock->fd >= 0 && !lock->same_boot) {
+    lock->same_boot = true;
+    write_owner(lock->fd, true);
+  }
 }
 
 oa_status oa_lock_renew(oa_lock *lock, const char *dir, oa_error *error) {
@@ -99,8 +143,12 @@ oa_status oa_lock_renew(oa_lock *lock, const char *dir, oa_error *error) {
   }
   oa_lock fresh;
   OA_TRY(oa_lock_take(&fresh, dir, error));
+  const bool same_boot = lock->same_boot;
   oa_lock_release(lock);
   *lock = fresh;
+  if (same_boot) {
+    oa_lock_note_boot(lock);
+  }
   return OA_OK;
 }
 

@@ -8,17 +8,15 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "store/check.h"
+#include "store/mark.h"
 #include "store/store_impl.h"
 
 enum {
   COPY_SIZE = 65536,
-  SEALED_TEXT = 64,
   EOS_SIZE = 8,
   MAX_ASIDE = 10000, /* files set aside under one name */
 };
-
-/* First line of ".sealed"; the counter follows. */
-static const char sealed_head[] = "otlp-arrow sealed ";
 
 static bool ends_in_eos(const char *path) {
   static const uint8_t eos[EOS_SIZE] = {0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0};
@@ -177,6 +175,32 @@ static oa_status sync_left(oa_store *store, const char *path,
   return status;
 }
 
+/* Frames can be whole around data that never arrived: a power cut may leave a
+ * file its length and not all of its blocks.  Brings SCAN back to what can be
+ * read to the last value. */
+static oa_status look_inside(const char *path, oa_store_scan *scan,
+                             oa_error *error) {
+  static const oa_check_options options = {0};
+  oa_check check;
+  const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  if (fd < 0) {
+    return oa_path_error(error, errno, "cannot open", path);
+  }
+  const oa_status status = oa_check_file(fd, &options, &check, error);
+  close(fd);
+  if (status != OA_OK || check.complete >= scan->complete) {
+    return status;
+  }
+  scan->has_schema = check.complete > 0;
+  scan->ended = false;
+  scan->damaged = true;
+  scan->whole = check.complete;
+  scan->complete = check.complete;
+  scan->batches = check.good;
+  scan->rows = (int64_t)check.good_rows;
+  return OA_OK;
+}
+
 static oa_status mend_file(oa_store *store, const oa_series *stream,
                            const oa_name *name, oa_error *error) {
   char path[OA_PATH_SIZE];
@@ -188,6 +212,9 @@ static oa_status mend_file(oa_store *store, const oa_series *stream,
     return OA_OK; /* gone, so nothing is left to mend */
   }
   OA_TRY(oa_store_scan_file(path, &scan, error));
+  if (!store->lock.same_boot && scan.has_schema) {
+    OA_TRY(look_inside(path, &scan, error));
+  }
   if (!scan.has_schema) {
     return set_aside(store, path, scan.size, error);
   }
@@ -237,60 +264,11 @@ static void mend_listed(oa_store *store, oa_series *stream,
   }
 }
 
-static uint64_t read_sealed(const oa_series *stream) {
-  char path[OA_PATH_SIZE];
-  char text[SEALED_TEXT];
-  const size_t head = sizeof sealed_head - 1;
-  uint64_t seq = 0;
-  size_t i = head;
-  if (!oa_path_join(path, stream->dir, OA_STORE_SEALED_NAME)) {
-    return 0;
-  }
-  const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-  if (fd < 0) {
-    return 0;
-  }
-  const ssize_t len = read(fd, text, sizeof text - 1);
-  close(fd);
-  text[len < 0 ? 0 : len] = '\0';
-  if (strncmp(text, sealed_head, head) != 0) {
-    return 0;
-  }
-  while (i < head + OA_NAME_DIGITS && text[i] >= '0' && text[i] <= '9') {
-    seq = seq * 10 + (uint64_t)(text[i++] - '0');
-  }
-  /* Without its end the number may be cut or not be one: walk all files. */
-  return text[i] == '\n' && text[i + 1] == '\0' ? seq : 0;
-}
-
-static bool write_sealed(oa_store *store, const oa_series *stream,
-                         uint64_t seq) {
-  char path[OA_PATH_SIZE];
-  char aside[OA_PATH_SIZE];
-  char text[SEALED_TEXT];
-  if (!oa_path_join(path, stream->dir, OA_STORE_SEALED_NAME) ||
-      !oa_path_join(aside, stream->dir, OA_STORE_SEALED_NAME ".new")) {
-    return false;
-  }
-  const int len =
-      snprintf(text, sizeof text, "%s%" PRIu64 "\n", sealed_head, seq);
-  const int fd =
-      oa_disk_open(&store->disk, aside,
-                   O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW);
-  if (fd < 0) {
-    return false;
-  }
-  const struct iovec piece = {.iov_base = text, .iov_len = (size_t)len};
-  const bool written = store->disk.os->writev(fd, &piece, 1) == (ssize_t)len;
-  close(fd);
-  return written && store->disk.os->rename(aside, path) == 0;
-}
-
 void oa_series_note_sealed(oa_store *store, oa_series *stream) {
   const uint64_t next =
       stream->file.fd >= 0 ? stream->name.seq : stream->next_seq;
   if (!stream->unsealed && next - 1 != stream->sealed_seq &&
-      write_sealed(store, stream, next - 1)) {
+      oa_mark_write(&store->disk, stream->dir, OA_MARK_SEALED, next - 1)) {
     stream->sealed_seq = next - 1;
   }
 }
@@ -298,7 +276,7 @@ void oa_series_note_sealed(oa_store *store, oa_series *stream) {
 oa_status oa_series_recover(oa_store *store, oa_series *stream,
                             oa_error *error) {
   oa_dir_list list;
-  stream->sealed_seq = read_sealed(stream);
+  stream->sealed_seq = oa_mark_read(stream->dir, OA_MARK_SEALED);
   stream->next_seq = stream->sealed_seq + 1;
   OA_TRY(oa_dir_read(&list, stream->dir, &stream->rule, error));
   if (list.count > 0 &&
@@ -308,6 +286,7 @@ oa_status oa_series_recover(oa_store *store, oa_series *stream,
   mend_listed(store, stream, &list, true);
   oa_dir_list_free(&list);
   oa_series_note_sealed(store, stream);
+  oa_merge_start(store, stream);
   return OA_OK;
 }
 
@@ -324,4 +303,5 @@ void oa_series_mend(oa_store *store, oa_series *stream) {
   mend_listed(store, stream, &list, false);
   oa_dir_list_free(&list);
   oa_series_note_sealed(store, stream);
+  stream->merge_look = store->merge_rows > 0;
 }

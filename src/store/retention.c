@@ -8,6 +8,12 @@
 /* Steps of the clock below this are left to NTP's care. */
 #define CLOCK_STEP_NS (UINT64_C(60) * 1000 * 1000 * 1000)
 
+/* Between sweeps of a disk that stays full. */
+#define FULL_SWEEP_NS (UINT64_C(1000) * 1000 * 1000)
+
+/* Open files together take at most this part of the total size. */
+enum { OPEN_PART = 2, EOS_SIZE = 8 };
+
 static uint64_t since(uint64_t now, uint64_t then) {
   return now > then ? now - then : 0;
 }
@@ -102,18 +108,24 @@ static size_t pick_oldest(const oa_store *store, inventory *all) {
   return best;
 }
 
-static void sweep_size(oa_store *store, inventory *all) {
-  while (store->max_total_size > 0 && all->bytes > store->max_total_size) {
+/* Removes the oldest files until there is room for EXTRA more bytes. */
+static void sweep_size(oa_store *store, inventory *all, uint64_t extra) {
+  const uint64_t most = store->max_total_size;
+  store->stuck_sealed = UINT64_MAX;
+  while (most > 0 && all->bytes + extra > most) {
     const size_t s = pick_oldest(store, all);
     if (s == store->stream_count) {
-      return; /* only open files are left */
+      /* Only open files are left: until one of them is sealed, nothing can be
+       * done. */
+      store->stuck_sealed = oa_disk_counted(&store->disk.counters.files_sealed);
+      return;
     }
     remove_file(store, &store->streams[s], &all->lists[s].items[all->next[s]++],
                 all, "all files together take more than the total size allows");
   }
 }
 
-void oa_store_sweep(oa_store *store) {
+static void sweep(oa_store *store, uint64_t extra) {
   inventory all = {0};
   oa_error error;
   oa_status status = OA_OK;
@@ -130,7 +142,7 @@ void oa_store_sweep(oa_store *store) {
     for (size_t s = 0; s < store->stream_count; s++) {
       sweep_age(store, s, &all);
     }
-    sweep_size(store, &all);
+    sweep_size(store, &all, extra + store->merge_room);
     atomic_store_explicit(&store->disk.counters.files_now, all.files,
                           memory_order_relaxed);
     atomic_store_explicit(&store->disk.counters.bytes_now, all.bytes,
@@ -141,4 +153,50 @@ void oa_store_sweep(oa_store *store) {
   for (size_t s = 0; s < store->stream_count; s++) {
     oa_dir_list_free(&all.lists[s]);
   }
+}
+
+void oa_store_sweep(oa_store *store) {
+  sweep(store, 0);
+}
+
+void oa_store_make_room(oa_store *store, uint64_t size) {
+  const oa_store_counters *counters = &store->disk.counters;
+  const uint64_t most = store->max_total_size;
+  size += EOS_SIZE * store->stream_count; /* files are ended at any time */
+  if (most == 0 ||
+      oa_disk_counted(&counters->bytes_now) + store->merge_room + size <=
+          most) {
+    return;
+  }
+  if (store->stuck_sealed != oa_disk_counted(&counters->files_sealed)) {
+    sweep(store, size);
+  }
+}
+
+bool oa_store_free_room(oa_store *store) {
+  const uint64_t removed = oa_disk_counted(&store->disk.counters.files_removed);
+  if (!store->disk.full) {
+    return false;
+  }
+  /* At once when the disk has become full; then as often as it is tried, but
+   * not without a pause. */
+  if (store->full &&
+      store->disk.os->monotonic_ns() - store->last_sweep_ns < FULL_SWEEP_NS) {
+    return false;
+  }
+  store->full = true;
+  oa_merge_yield(store);
+  sweep(store, 0);
+  return oa_disk_counted(&store->disk.counters.files_removed) != removed;
+}
+
+uint64_t oa_store_file_bound(const oa_store *store) {
+  const uint64_t most = store->max_total_size;
+  const uint64_t size = store->max_file_size;
+  const uint64_t part =
+      most / (OPEN_PART * (store->stream_count + (store->stream_count == 0)));
+  if (most == 0 || (size > 0 && size <= part)) {
+    return size;
+  }
+  return part + (part == 0);
 }

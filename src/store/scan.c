@@ -10,8 +10,7 @@
 #include <unistd.h>
 
 #include "arrow/ipc_read.h"
-#include "store/dir.h"
-#include "store/store.h"
+#include "store/store_impl.h"
 
 /* Metadata of our own batches fits; a larger one costs a second read. */
 enum { FIRST_READ = 16384 };
@@ -148,11 +147,16 @@ static bool take(oa_store_scan *scan, const message *msg) {
   return true;
 }
 
-static oa_status walk(int fd, oa_store_scan *scan) {
+static oa_status walk(int fd, oa_store_scan *scan, bool (*stop)(void *context),
+                      void *context) {
   window w = {0};
   oa_status status = OA_OK;
   while (!scan->ended && scan->whole < scan->size) {
     message msg = {0};
+    if (stop != NULL && stop(context)) {
+      status = OA_ERR_BUSY;
+      break;
+    }
     const uint64_t left = scan->size - scan->whole;
     status = look(fd, scan->whole, left, &w, &msg);
     if (status != OA_OK) {
@@ -172,10 +176,17 @@ static oa_status walk(int fd, oa_store_scan *scan) {
   return status;
 }
 
+oa_status oa_scan_fd(int fd, uint64_t size, oa_store_scan *out,
+                     bool (*stop)(void *context), void *context) {
+  oa_store_scan scan = {.size = size};
+  OA_TRY(walk(fd, &scan, stop, context));
+  *out = scan;
+  return OA_OK;
+}
+
 oa_status oa_store_scan_file(const char *path, oa_store_scan *out,
                              oa_error *error) {
   struct stat at;
-  oa_store_scan scan = {0};
   const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) {
     return oa_path_error(error, errno, "cannot open", path);
@@ -184,8 +195,8 @@ oa_status oa_store_scan_file(const char *path, oa_store_scan *out,
     close(fd);
     return oa_path_error(error, EINVAL, "not a regular file:", path);
   }
-  scan.size = (uint64_t)at.st_size;
-  const oa_status status = walk(fd, &scan);
+  const oa_status status =
+      oa_scan_fd(fd, (uint64_t)at.st_size, out, NULL, NULL);
   const int code = errno;
   close(fd);
   if (status == OA_ERR_IO) {
@@ -194,6 +205,5 @@ oa_status oa_store_scan_file(const char *path, oa_store_scan *out,
   if (status != OA_OK) {
     return oa_error_set(error, status, "no memory to look into a file");
   }
-  *out = scan;
   return OA_OK;
 }

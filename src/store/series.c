@@ -23,6 +23,7 @@ static void end_file(oa_series *stream) {
   stream->writer = NULL;
   stream->head.len = 0;
   stream->rows = 0;
+  stream->batches = 0;
 }
 
 /* Leaves the open file to recovery. */
@@ -59,8 +60,13 @@ oa_status oa_series_seal(oa_store *store, oa_series *stream, oa_error *error) {
   oa_log_line(store->disk.log, OA_LOG_INFO,
               "store: sealed %s: %" PRId64 " rows, %" PRIu64 " bytes", text,
               stream->rows, stream->file.length);
+  const oa_name name = stream->name;
+  const uint64_t batches = stream->batches;
+  const int64_t rows = stream->rows;
+  const uint64_t length = stream->file.length;
   end_file(stream);
   oa_series_note_sealed(store, stream);
+  oa_merge_sealed(store, stream, &name, batches, rows, length);
   return OA_OK;
 }
 
@@ -92,8 +98,8 @@ static bool is_old(const oa_store *store, const oa_series *stream) {
 }
 
 static bool is_large(const oa_store *store, const oa_series *stream) {
-  return store->max_file_size > 0 &&
-         stream->file.length >= store->max_file_size;
+  const uint64_t most = oa_store_file_bound(store);
+  return most > 0 && stream->file.length >= most;
 }
 
 /* A file that cannot be sealed yet goes on being written to: what stands in
@@ -177,6 +183,7 @@ static oa_status open_file(oa_store *store, oa_series *stream,
   }
   stream->opened_ns = store->disk.os->monotonic_ns();
   stream->rows = 0;
+  stream->batches = 0;
   oa_disk_count(&store->disk.counters.files_now, 1);
   return OA_OK;
 }
@@ -236,7 +243,14 @@ oa_status oa_series_append(oa_store *store, oa_series *stream,
   check_file(store, stream);
   rotate(store, stream);
   OA_TRY(encode(store, stream, columns, rows, &pieces, error));
-  const oa_status status = write_batch(store, stream, &pieces, &size, &why);
+  oa_store_make_room(
+      store, pieces.size + (stream->file.fd < 0 ? stream->head.len : 0));
+  store->disk.full = false;
+  oa_status status = write_batch(store, stream, &pieces, &size, &why);
+  if (status != OA_OK && oa_store_free_room(store)) {
+    OA_TRY(encode(store, stream, columns, rows, &pieces, error));
+    status = write_batch(store, stream, &pieces, &size, &why);
+  }
   if (status != OA_OK) {
     oa_disk_complain(&store->disk, &why);
     if (error != NULL) {
@@ -245,6 +259,8 @@ oa_status oa_series_append(oa_store *store, oa_series *stream,
     return status;
   }
   stream->rows += rows;
+  stream->batches++;
+  store->full = false;
   oa_disk_count(&store->disk.counters.bytes_written, size);
   oa_disk_count(&store->disk.counters.bytes_now, size);
   oa_disk_count(&store->disk.counters.batches_written, 1);

@@ -85,6 +85,19 @@ static void choose_sweep_interval(oa_store *store) {
   store->sweep_every_ns = every < SECOND_NS ? SECOND_NS : every;
 }
 
+void oa_store_set_rules(oa_store *store, const oa_store_rules *rules) {
+  store->codec = rules->codec;
+  store->level = rules->level;
+  store->max_file_size = rules->max_file_size;
+  store->max_total_size = rules->max_total_size;
+  for (size_t s = 0; s < store->stream_count; s++) {
+    store->streams[s].retention_ns = rules->retention_ns[s];
+    store->streams[s].max_age_ns = smaller_bound(
+        rules->max_file_age_ns, rules->retention_ns[s] / AGE_PART);
+  }
+  choose_sweep_interval(store);
+}
+
 /* Everything in memory; touches no file. */
 static oa_status init(oa_store *store, const oa_store_options *options,
                       oa_error *error) {
@@ -95,6 +108,8 @@ static oa_status init(oa_store *store, const oa_store_options *options,
   store->level = options->level;
   store->max_file_size = options->max_file_size;
   store->max_total_size = options->max_total_size;
+  store->merge_rows = options->merge ? options->merge_rows : 0;
+  store->stuck_sealed = UINT64_MAX;
   store->start_wall_ns = store->disk.os->wall_ns();
   store->start_mono_ns = store->disk.os->monotonic_ns();
   for (size_t s = 0; s < options->stream_count; s++) {
@@ -103,6 +118,17 @@ static oa_status init(oa_store *store, const oa_store_options *options,
   choose_sweep_interval(store);
   store->mend_wait_ns = MEND_WAIT_NS;
   return OA_OK;
+}
+
+/* Nothing is left that was written before a power cut, perhaps, and was not
+ * looked at. */
+static void note_boot(oa_store *store) {
+  for (size_t s = 0; s < store->stream_count; s++) {
+    if (store->streams[s].unsealed) {
+      return;
+    }
+  }
+  oa_lock_note_boot(&store->lock);
 }
 
 /* Directories, lock and what the last run left. */
@@ -114,11 +140,13 @@ static oa_status take_over(oa_store *store, const char *root, oa_error *error) {
     OA_TRY(oa_dir_make(&store->disk, store->streams[s].dir, error));
     OA_TRY(oa_series_recover(store, &store->streams[s], error));
   }
+  note_boot(store);
   oa_store_sweep(store);
   return OA_OK;
 }
 
 static void destroy(oa_store *store) {
+  oa_merge_end_all(store);
   for (size_t s = 0; s < OA_STORE_MAX_STREAMS; s++) {
     oa_series *stream = &store->streams[s];
     oa_series_free(stream);
@@ -210,6 +238,7 @@ void oa_store_tick(oa_store *store) {
     oa_series_tick(store, &store->streams[s]);
   }
   mend(store, now);
+  oa_merge_tick(store);
   const bool over =
       store->max_total_size > 0 &&
       oa_disk_counted(&store->disk.counters.bytes_now) > store->max_total_size;
@@ -235,6 +264,7 @@ oa_status oa_store_close(oa_store *store, oa_error *error) {
   if (store == NULL) {
     return OA_OK;
   }
+  oa_merge_yield(store); /* it ends while we seal */
   const oa_status status = oa_store_seal(store, error);
   for (size_t s = 0; s < store->stream_count; s++) {
     /* A last chance to leave whole files behind. */
@@ -251,6 +281,8 @@ void oa_store_get_stats(const oa_store *store, oa_store_stats *out) {
       .batches_written = oa_disk_counted(&from->batches_written),
       .files_sealed = oa_disk_counted(&from->files_sealed),
       .files_removed = oa_disk_counted(&from->files_removed),
+      .files_merged = oa_disk_counted(&from->files_merged),
+      .merge_errors = oa_disk_counted(&from->merge_errors),
       .files_recovered = oa_disk_counted(&from->files_recovered),
       .files_corrupt = oa_disk_counted(&from->files_corrupt),
       .files_now = oa_disk_counted(&from->files_now),

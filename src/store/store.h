@@ -7,7 +7,7 @@
  *
  *   {root}/{stream}/{prefix}_{stream}_{UTC yyyymmdd_hhmmss}_{seq}.{extension}
  *
- * All calls come from one thread, the writer; oa_store_stats() from any.
+ * All calls come from one thread, the writer, but those that say otherwise.
  */
 #ifndef OA_STORE_STORE_H
 #define OA_STORE_STORE_H
@@ -43,6 +43,9 @@ typedef struct oa_store_options {
                                for a quarter of the retention; 0 = no bound */
   uint64_t max_total_size;  /* bytes of all files; 0 = no bound */
   bool direct_io; /* large batches go past the page cache where it can be */
+  bool merge;     /* sealed files of small batches are written again, in large
+                     ones, by a thread of low priority */
+  int64_t merge_rows; /* of a large batch */
   const oa_store_stream *streams;
   size_t stream_count;
   const oa_log *log; /* may be NULL; lives as long as the store */
@@ -53,6 +56,8 @@ typedef struct oa_store_stats {
   uint64_t batches_written;
   uint64_t files_sealed;
   uint64_t files_removed;
+  uint64_t files_merged;    /* written again with larger batches */
+  uint64_t merge_errors;    /* files that could not be; they stay as they are */
   uint64_t files_recovered; /* left open by a crash or a failure, since cut to
                                whole batches and sealed */
   uint64_t files_corrupt;   /* set aside as .corrupt */
@@ -74,6 +79,19 @@ typedef struct oa_store oa_store;
 oa_status oa_store_open(oa_store **out, const oa_store_options *options,
                         oa_error *error);
 
+/* What may change while a store is open, as in its options. */
+typedef struct oa_store_rules {
+  oa_codec codec; /* of files that are begun from then on */
+  int level;
+  uint64_t max_file_size;
+  uint64_t max_file_age_ns;
+  uint64_t max_total_size;
+  uint64_t retention_ns[OA_STORE_MAX_STREAMS];
+} oa_store_rules;
+
+/* Puts RULES in force.  Any thread. */
+void oa_store_set_rules(oa_store *store, const oa_store_rules *rules);
+
 /* Appends one batch to the stream's open file, opening or rotating it first
  * when due.  On failure the file is cut back to its last whole message and
  * the batch may be given again: OA_ERR_IO, OA_ERR_NOMEM.  *WRITTEN (may be
@@ -86,6 +104,10 @@ oa_status oa_store_append(oa_store *store, size_t stream,
  * OA_ERR_IO: at least one batch since the last call may not be; it is said
  * once, and the file in question is closed and sealed by a later tick. */
 oa_status oa_store_sync(oa_store *store, size_t stream, oa_error *error);
+
+/* Whether the disk takes BYTES (about) again: for when a write failed and
+ * nothing is left to be written.  OA_ERR_IO. */
+oa_status oa_store_probe(oa_store *store, size_t bytes, oa_error *error);
 
 /* Rotates by age, removes what is too old or too much, and mends files that a
  * failure left unsealed.  Cheap when nothing is due; call it about once a

@@ -40,7 +40,8 @@ typedef struct oa_cursor {
 
 OA_INLINE oa_cursor oa_cursor_over(const void *bytes, size_t len) {
   const uint8_t *at = bytes;
-  return (oa_cursor){.at = at, .end = at + len};
+  /* No bytes may be NULL, to which C adds nothing, not even 0. */
+  return (oa_cursor){.at = at, .end = len > 0 ? at + len : at};
 }
 
 OA_INLINE bool oa_cursor_done(const oa_cursor *cursor) {

@@ -16,8 +16,14 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-/* Cuts and changes of each file; few enough for a run of some seconds. */
-enum { MUTATIONS = 256, MAX_INPUT = 1 << 20 };
+/* Cuts and changes of each file, and of all of them together; few enough for a
+ * run of some seconds.  A slow target says a smaller number for each file. */
+enum {
+  MUTATIONS = 256,
+  ALL_MUTATIONS = 4096,
+  MAX_INPUT = 1 << 20,
+};
+extern const size_t oa_replay_mutations __attribute__((weak));
 
 typedef struct input {
   uint8_t *data;
@@ -60,14 +66,14 @@ static int read_file(const char *path, input *out) {
   return failed != 0 ? -1 : 0;
 }
 
-static void replay(input *in) {
+static void replay(input *in, size_t most) {
   uint64_t seed = UINT64_C(0x9e3779b97f4a7c15);
 
   run(in->data, in->len);
-  for (size_t i = 0; i < MUTATIONS && in->len > 0; i++) {
+  for (size_t i = 0; i < most && in->len > 0; i++) {
     /* Short files are cut at every place, long ones here and there. */
     const uint64_t place = draw(&seed);
-    run(in->data, in->len <= MUTATIONS ? i % in->len : place % in->len);
+    run(in->data, in->len <= most ? i % in->len : place % in->len);
 
     uint8_t *byte = in->data + draw(&seed) % in->len;
     const uint8_t before = *byte;
@@ -75,6 +81,19 @@ static void replay(input *in) {
     run(in->data, in->len);
     *byte = before;
   }
+}
+
+/* How often each file of FOLDER is changed. */
+static size_t mutations(DIR *folder) {
+  size_t files = 0;
+  while (readdir(folder) != NULL) {
+    files++;
+  }
+  rewinddir(folder);
+  const size_t most =
+      &oa_replay_mutations != NULL ? oa_replay_mutations : MUTATIONS;
+  const size_t each = ALL_MUTATIONS / (files > 0 ? files : 1) + 1;
+  return each < most ? each : most;
 }
 
 int main(int argc, char **argv) {
@@ -88,6 +107,7 @@ int main(int argc, char **argv) {
     return 1;
   }
   run((const uint8_t *)"", 0);
+  const size_t most = mutations(folder);
   size_t files = 0;
   int failed = 0;
   const struct dirent *entry;
@@ -99,7 +119,7 @@ int main(int argc, char **argv) {
     input in = {0};
     snprintf(path, sizeof path, "%s/%s", argv[1], entry->d_name);
     if (read_file(path, &in) == 0) {
-      replay(&in);
+      replay(&in, most);
       files++;
     } else {
       fprintf(stderr, "%s: cannot be read\n", path);

@@ -19,6 +19,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "integration"))
 
 import cbor2  # noqa: E402
+import hpack  # noqa: E402
 import pyarrow as pa  # noqa: E402
 import zstandard  # noqa: E402
 
@@ -379,8 +380,205 @@ def flight():
         yield struct.pack("<I", len(inner)) + inner
 
 
+def http2_frame(kind, flags, stream, payload=b""):
+    return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(
+        ">I", stream) + payload
+
+
+def http2():
+    """Connections of HTTP/2, behind the preface, which the target adds."""
+    data, head, rst, settings, ping, goaway, window, more = 0, 1, 3, 4, 6, 7, 8, 9
+    hello = http2_frame(settings, 0, 0)
+
+    def fields(path, grpc=True, **extra):
+        pairs = [(":method", "POST"), (":scheme", "http"), (":path", path), (":authority", "a")]
+        if grpc:
+            pairs += [("te", "trailers"), ("content-type", "application/grpc")]
+        return pairs + [(name.replace("_", "-"), value) for name, value in extra.items()]
+
+    def block(pairs, huffman=True):
+        return hpack.Encoder().encode(pairs, huffman=huffman)
+
+    message = b"\0\0\0\0\x05hello"
+    unary = http2_frame(head, 4, 1, block(fields("/a/U"))) + http2_frame(data, 1, 1, message)
+    yield hello + unary
+    yield hello + http2_frame(settings, 1, 0) + http2_frame(head, 4, 1, block(
+        fields("/a/S"), huffman=False)) + http2_frame(data, 0, 1, message * 3) + http2_frame(
+            data, 0, 1, message[:7]) + http2_frame(data, 1, 1, message[7:])
+    packed = gzip.compress(b"hello" * 40, mtime=0)
+    yield hello + http2_frame(head, 4, 1, block(fields("/a/U", grpc_encoding="gzip"))) + \
+        http2_frame(data, 1, 1, b"\x01" + struct.pack(">I", len(packed)) + packed)
+    yield hello + http2_frame(head, 4, 1, block(fields("/k", False, content_length="5"))) + \
+        http2_frame(data, 1, 1, b"hello")
+    yield hello + http2_frame(head, 5, 1, block(fields("/no")))
+    yield hello + http2_frame(head, 5, 1, block(fields("/no", False)))
+    yield hello + http2_frame(head, 4, 1, block(fields("/k", False))) + http2_frame(
+        data, 9, 1, b"\x02hello\0\0") + http2_frame(rst, 0, 1, b"\0\0\0\x08")
+    encoder = hpack.Encoder()
+    yield hello + b"".join(
+        http2_frame(head, 4, 2 * i + 1, encoder.encode(fields("/a/U", x=str(i)))) +
+        http2_frame(data, 1, 2 * i + 1, message) for i in range(12))
+    whole = block(fields("/a/U", x="y" * 50), huffman=False)
+    yield hello + http2_frame(head, 0, 1, whole[:20]) + http2_frame(more, 0, 1, whole[20:40]) + \
+        http2_frame(more, 4, 1, whole[40:]) + http2_frame(data, 1, 1, message)
+    yield hello + http2_frame(head, 0x2C, 1, b"\x01\0\0\0\0\x10" + block(fields("/a/S")) +
+                              b"\0") + http2_frame(data, 0, 1, message) + http2_frame(
+                                  head, 5, 1, block([("trailer", "x")]))
+    yield http2_frame(settings, 0, 0, struct.pack(">HIHIHI", 4, 1, 1, 0, 5, 16384)) + unary + \
+        http2_frame(window, 0, 1, b"\0\0\0\x10") + http2_frame(window, 0, 0, b"\0\0\1\0")
+    yield hello + http2_frame(ping, 0, 0, b"01234567") + http2_frame(ping, 1, 0, b"01234567") + \
+        http2_frame(2, 0, 3, b"\0\0\0\x01\x10") + unary + http2_frame(
+            goaway, 0, 0, b"\0\0\0\0\0\0\0\0bye")
+    long = struct.pack(">BI", 0, 40000) + b"x" * 16000
+    yield hello + http2_frame(head, 4, 1, block(fields("/a/U"))) + http2_frame(
+        data, 0, 1, long) + http2_frame(head, 4, 3, block(fields("/a/U"))) + http2_frame(
+            data, 1, 3, message)
+    yield hello + http2_frame(head, 4, 1, b"\x20\x3f\xe1\x1f" + block(fields("/a/U"))) + \
+        http2_frame(data, 1, 1, message)
+    yield hello + http2_frame(head, 5, 1, block(fields("/a/U", grpc_timeout="1n")))
+
+
+def http1_sessions():
+    """Connections of HTTP/1.1; bytes below 15 are words (see the target)."""
+    get, post, kept, length, chunked, zipped, zstd, close = range(1, 9)
+    expect, body, last = 11, 12, 14
+
+    def join(*parts):
+        return b"".join(bytes([part]) if isinstance(part, int) else part for part in parts)
+
+    packed = gzip.compress(b"hello " * 20, mtime=0)
+    tight = zstandard.compress(b"hello " * 20)
+    yield join(get, b"\r\n") * 3
+    yield join(post, length, b"5", body, b"hello") * 2
+    yield join(post, chunked, b"\r\n5\r\nhello\r\n3;a=b\r\nabc\r\n", last)
+    yield join(post, zipped, length, str(len(packed)).encode(), body) + packed
+    yield join(post, zstd, length, str(len(tight)).encode(), body) + tight
+    yield join(kept, length, b"2", body, b"ab", get, close, b"\r\n")
+    yield join(post, expect, length, b"3", body, b"abc")
+    yield join(post, length, b"70000", body) + b"y" * 2000
+    yield join(post, length, b"9999999", body, b"x")
+    yield join(b"GET /no HTTP/1.0\r\n\r\n")
+    yield join(post, chunked, length, b"5", body, last)
+    yield join(post, zipped, chunked, b"\r\n5\r\nhello\r\n", last, get, b"\r\n")
+    yield join(b"HEAD / HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc\r\n\r\n")
+
+
+def grpc_frames():
+    """Messages and what is done to them (see fuzz_grpc_frames.c)."""
+    flagged, packed, longer, shorter, damaged, repeated = 1, 2, 4, 8, 16, 32
+    text = b"hello, hello, hello"
+
+    def message(what, payload=text):
+        return bytes([what, len(payload)]) + payload
+
+    honest = flagged | packed
+    for encoding in range(4):
+        yield bytes([encoding]) + message(honest if encoding else 0)
+        yield bytes([encoding | 4]) + (message(0) + message(honest) + message(0, b"")) * 2
+    yield bytes([1 | 4 | 1 << 5]) + message(honest) + message(honest, b"")
+    yield bytes([2 | 4 | 2 << 5 | 8]) + message(honest | repeated) + message(0)
+    for lie in (longer, shorter, damaged, 64):
+        yield bytes([1 | 4]) + message(honest) + message(honest | lie) + message(0)
+    yield bytes([1]) + message(flagged)
+    yield bytes([2 | 16]) + message(honest | repeated)
+    yield bytes([3 | 4 | 3 << 5]) + message(0, b"") * 20
+
+
+def admin():
+    """Connections to the port of health and metrics; bytes below 16 are words
+    (see fuzz_admin.c)."""
+    metrics, ready, live, root, post, json, length, chunked = range(1, 9)
+    close, end, alive, last = 11, 12, 14, 15
+
+    def join(*parts):
+        return b"".join(bytes([part]) if isinstance(part, int) else part for part in parts)
+
+    line = b"\r\n"
+    yield join(metrics, line)
+    yield join(ready, json, line, live, line, metrics, close, line)
+    yield join(root, line)
+    yield join(root, alive, line, root, line)
+    yield join(post, length, end, b"hello")
+    yield join(post, chunked, b"\r\n5\r\nhello\r\n", last)
+    yield join(ready, length, end, b"hello")
+    yield join(b"GET /nothing?a=b&c=%20 HTTP/1.1\r\nHost: a\r\n", line)
+    yield join(b"GET /%6detrics HTTP/1.1\r\nHost: [::1]\r\n", json, json, line)
+    yield join(live, b"A: " + b"x" * 900 + b"\r\n b\r\n", line)
+    yield join(b"GET / HTTP/1.1", end)
+
+
+def service():
+    """A path, the head, and messages (see fuzz_service.c)."""
+    ack, timeout, origin, zipped, other = 2, 4, 8, 16, 32
+
+    def call(path, how, *messages):
+        return bytes([path, how]) + b"".join(
+            struct.pack("<H", len(message)) + message for message in messages)
+
+    small = {signal: requests(signal)[2] for signal in otlpgen.SIGNALS}
+    for i, signal in enumerate(otlpgen.SIGNALS):
+        yield call(i, 0, small[signal])
+        yield call(18 + i, zipped | origin, small[signal])
+        message = otlpgen.REQUEST_CLASS[signal].FromString(small[signal])
+        yield call(21 + i, 1, otlpjson.encode(message).encode())
+    yield call(0, ack | timeout, small["traces"])
+    yield call(18, other | origin | 1, b"")
+    yield call(3, 0, b"")
+    yield call(3, 0, wire.sub(1, b"grpc.health.v1.Health"))
+    yield call(4, 0, b"")
+    for (signal, tables), path in zip(otap_tables(), (5, 7, 6)):
+        yield call(path, ack if signal else 0, otap_message(tables))
+    yield call(8, 0, wire.num(1, 1) + wire.sub(2, b"user:secret"))
+    yield call(9, 0, b"")
+    yield call(9, 0, wire.sub(1, b'{"signal": "traces"}'))
+    for path in (10, 11, 12):
+        yield call(path, 0, wire.num(1, 1) + wire.sub(3, b"traces"))
+        yield call(path, 0, wire.num(1, 2) + wire.sub(2, b'{"signal": "traces", "from_ns": 1}'))
+    yield call(13, 0, wire.sub(1, b"\xfe\xff"))
+    yield call(13, timeout, wire.sub(1, b"\xfe\xff?1-2"))
+    spans = pa.record_batch({
+        "trace_id": pa.array([b"0123456789abcdef"], pa.binary(16)),
+        "span_id": pa.array([b"01234567"], pa.binary(8)), "name": ["a"]})
+    made, messages = flight_stream(spans, b"traces")[0], []
+    while made:
+        size = int.from_bytes(made[:4], "little")
+        messages.append(made[4:4 + size])
+        made = made[4 + size:]
+    yield call(14, 0, *messages)
+    yield call(14, ack, *messages)
+    yield call(15, 0, b"")
+    for action in (b"flush", b"stats", b"health", b"drop"):
+        yield call(16, 0, wire.sub(1, action))
+    yield call(17, 0, b"")
+    yield call(24, 1, b"hello")
+    yield call(25, 0, b"")
+    yield call(26, zipped | 1, b"{}")
+
+
+def verify():
+    """Changes to a stored file (see fuzz_verify.c)."""
+    change, cut, remove, insert, overwrite, append = range(6)
+
+    def edit(what, at, how, more=b""):
+        return bytes([what]) + at.to_bytes(3, "little") + bytes([how]) + more
+
+    yield b"\0"
+    yield b"\1"
+    yield b"\0" + edit(change, 9000, 0x10)
+    yield b"\1" + edit(cut, 9000, 0)
+    yield b"\0" + edit(cut, 0, 0)
+    yield b"\0" + edit(remove, 300, 7)
+    yield b"\0" + edit(insert, 5000, 8, b"\xff" * 8)
+    yield b"\1" + edit(overwrite, 16000, 31, bytes(31))
+    yield b"\0" + edit(append, 0, 8, b"\xff\xff\xff\xff\x10\0\0\0")
+    yield b"\0" + edit(change, 4, 0xFF) + edit(change, 12000, 1)
+
+
 # By the name of the target; a target without a line here needs one.
 MAKERS = {
+    "admin": admin,
+    "service": service,
+    "verify": verify,
     "ipc_read": streams,
     "append": telemetry_streams,
     "flight": flight,
@@ -394,7 +592,13 @@ MAKERS = {
     "grpc": grpc,
     "json": json_requests,
     "http1": http1,
+    "http1_session": http1_sessions,
+    "http2": http2,
+    "grpc_frames": grpc_frames,
     "otap": otap,
+    "same_traces": lambda: requests("traces"),
+    "same_metrics": lambda: requests("metrics"),
+    "same_logs": lambda: requests("logs"),
 }
 
 

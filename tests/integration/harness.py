@@ -64,14 +64,15 @@ def run_tool(*arguments, timeout=120, text=True, cwd=None):
 class Service:
     """One running otlp-arrow-service and its files."""
 
-    def __init__(self, directory, *settings, arguments=(), environment=None):
+    def __init__(self, directory, *settings, arguments=(), environment=None, prefix=(),
+                 pass_fds=()):
         self.directory = Path(directory)
         chosen = {"output_dir": str(directory), "protocols.protobuf_port": "0",
                   "protocols.arrow_flight_port": "0", "dashboard.port": "0"}
         for setting in settings:
             key, _, value = setting.partition("=")
             chosen[key] = value
-        command = [*DIE_WITH_PARENT, str(SERVICE), *arguments]
+        command = [*DIE_WITH_PARENT, *prefix, str(SERVICE), *arguments]
         for key, value in chosen.items():
             if value != "-":  # "-" leaves the setting out
                 command += ["--set", f"{key}={value}"]
@@ -81,7 +82,8 @@ class Service:
         self.channels = []
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                                        text=True, env=clean_environment(environment))
+                                        text=True, env=clean_environment(environment),
+                                        pass_fds=pass_fds)
         self.ready = threading.Event()
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()

@@ -66,7 +66,6 @@ def test_a_mistake_in_the_file_is_named_with_its_line(tmp_path, text, line, word
     ("forwarding.enabled", "true", "forwarding"),
     ("forwarding.authentication.auth_type", "api_key", "forwarding"),
     ("storage.attributes_json", "true", "JSON"),
-    ("ack", "fsync", "fsync"),
     ("dashboard.static_dir", "/srv", "dashboard"),
 ])
 def test_a_key_whose_feature_is_absent_is_refused_by_name(tmp_path, key, value, feature):

@@ -205,9 +205,9 @@ def test_overload_keeps_dictionaries_in_step(start):
     resource.prlimit(service.pid, resource.RLIMIT_FSIZE, (16, hard))
     filler = otlpgen.REQUEST_CLASS["traces"]()
     scope = filler.resource_spans.add().scope_spans.add()
-    for i in range(60):
+    for i in range(30):
         scope.spans.add(name=f"fill{i}")
-    service.send("traces", [filler.SerializeToString()])
+    service.send("traces", [filler.SerializeToString()] * 2)
     stream = Stream(service, "traces")
     number, code, text = stream.ask(golden("t1"))
     assert (number, code) == (0, UNAVAILABLE) and text, (number, code, text)

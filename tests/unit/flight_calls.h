@@ -10,6 +10,7 @@
 
 #include "flight_trial.h"
 
+#include "service/ack_line.h"
 #include "service/flight_impl.h"
 #include "service/flight_pipeline.h"
 
@@ -25,6 +26,7 @@ typedef struct fake_call {
   char text[600];
   uint32_t retry_after_ms;
   const char *header; /* its authorization field */
+  const char *ack;    /* its otlp-arrow-ack field */
 } fake_call;
 
 static inline fake_call *fake_of(const oa_call *call) {
@@ -32,8 +34,9 @@ static inline fake_call *fake_of(const oa_call *call) {
 }
 
 const char *oa_call_header(const oa_call *call, const char *name, size_t *len) {
-  const char *value = fake_of(call)->header;
-  if (value == NULL || strcmp(name, "authorization") != 0) {
+  const bool ack = strcmp(name, OA_ACK_HEADER) == 0;
+  const char *value = ack ? fake_of(call)->ack : fake_of(call)->header;
+  if (value == NULL || (!ack && strcmp(name, "authorization") != 0)) {
     return NULL;
   }
   *len = strlen(value);
@@ -81,6 +84,7 @@ struct oa_pipeline {
   landing landing;
   oa_grpc_code answer; /* to every batch, when not OK */
   oa_flush_wait *wait;
+  oa_ack_wait *waits; /* of batches, the last one first */
 };
 
 void oa_pipeline_take(oa_pipeline *p, const oa_intake *intake,
@@ -96,11 +100,46 @@ void oa_pipeline_take(oa_pipeline *p, const oa_intake *intake,
     trial_init(&p->landing.t, intake->signal);
   }
   out->decoded = true;
-  if (intake->decode(intake->input, p->landing.t.builder, &out->result,
-                     &error) != OA_OK) {
-    out->code = OA_GRPC_INVALID_ARGUMENT;
+  const oa_status status =
+      intake->decode(intake->input, p->landing.t.builder, &out->result, &error);
+  if (status != OA_OK) {
+    out->code =
+        status == OA_ERR_NOMEM ? OA_GRPC_UNAVAILABLE : OA_GRPC_INVALID_ARGUMENT;
     snprintf(out->text, sizeof out->text, "%s", error.text);
+  } else if (intake->ack != OA_ACK_MEMORY) {
+    oa_ack_wait *wait = intake->wait;
+    out->waits = true;
+    wait->next = p->waits;
+    wait->link = &p->waits;
+    if (wait->next != NULL) {
+      wait->next->link = &wait->next;
+    }
+    p->waits = wait;
   }
+}
+
+uint32_t oa_pipeline_retry_ms(oa_pipeline *p) {
+  (void)p;
+  return 500;
+}
+
+/* The number of those who wait for a batch. */
+static inline int waiting(const oa_pipeline *p) {
+  int count = 0;
+  for (const oa_ack_wait *wait = p->waits; wait != NULL; wait = wait->next) {
+    count++;
+  }
+  return count;
+}
+
+/* The batch that came as number INDEX of those that wait is safe, or not. */
+static inline void settle(oa_pipeline *p, int index, const char *failure) {
+  oa_ack_wait *wait = p->waits;
+  for (int i = waiting(p) - 1; i > index; i--) {
+    wait = wait->next;
+  }
+  oa_ack_forget(wait);
+  wait->done(wait, failure);
 }
 
 bool oa_pipeline_ready(oa_pipeline *p, char *why, size_t size) {

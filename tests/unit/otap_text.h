@@ -162,10 +162,10 @@ static inline void put_owner(const oa_field *field, const uint8_t *bytes,
   const uint32_t number = is_name(field, "resource") ? 1 : 3;
   oa_buf cbor = {0};
   uint64_t repaired = 0;
-  assert_int_equal(
-      oa_attributes_put_cbor(oa_cursor_over(bytes, len),
-                             OA_TAG(number, OA_WIRE_BYTES), &cbor, &repaired),
-      OA_OK);
+  assert_int_equal(oa_attributes_put_cbor(oa_cursor_over(bytes, len),
+                                          OA_TAG(number, OA_WIRE_BYTES), 0,
+                                          &cbor, &repaired),
+                   OA_OK);
   put_cbor(cbor.data, cbor.len, true, out);
   oa_buf_free(&cbor);
 }

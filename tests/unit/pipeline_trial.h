@@ -13,10 +13,16 @@
 #include "store/store_impl.h"
 #include "wire/emit.h"
 
-typedef enum disk { DISK_WORKS, DISK_FULL, DISK_STANDS_STILL } disk;
+typedef enum disk {
+  DISK_WORKS,
+  DISK_FULL,
+  DISK_STANDS_STILL,
+  DISK_FAILS_FSYNC,
+} disk;
 
 /* System calls have no context, so the disk is one for all. */
 static atomic_int disk_now;
+static atomic_int disk_syncs; /* that went well */
 
 static ssize_t disk_writev(int fd, const struct iovec *iov, int count) {
   while (atomic_load(&disk_now) == DISK_STANDS_STILL) {
@@ -27,6 +33,15 @@ static ssize_t disk_writev(int fd, const struct iovec *iov, int count) {
     return -1;
   }
   return oa_store_os_default.writev(fd, iov, count);
+}
+
+static int disk_fdatasync(int fd) {
+  if (atomic_load(&disk_now) == DISK_FAILS_FSYNC) {
+    errno = EIO;
+    return -1;
+  }
+  atomic_fetch_add(&disk_syncs, 1);
+  return oa_store_os_default.fdatasync(fd);
 }
 
 static inline void set_disk(disk now) {
@@ -44,7 +59,9 @@ static inline void yard_open(yard *y) {
   oa_store_stream streams[OA_SIGNAL_COUNT] = {{0}};
   y->os = oa_store_os_default;
   y->os.writev = disk_writev;
+  y->os.fdatasync = disk_fdatasync;
   set_disk(DISK_WORKS);
+  atomic_store(&disk_syncs, 0);
   snprintf(y->dir, sizeof y->dir, "/tmp/oa_yard_XXXXXX");
   assert_non_null(mkdtemp(y->dir));
   for (int i = 0; i < OA_SIGNAL_COUNT; i++) {

@@ -138,6 +138,14 @@ static inline int trial_set_flags(int fd, int flags) {
   return strike() ? -1 : oa_store_os_default.set_flags(fd, flags);
 }
 
+static inline ssize_t trial_pread(int fd, void *out, size_t len, off_t at) {
+  return strike() ? -1 : pread(fd, out, len, at);
+}
+
+static inline int trial_futimens(int fd, const struct timespec times[2]) {
+  return strike() ? -1 : futimens(fd, times);
+}
+
 static const oa_store_os trial_os = {
     .open = trial_open,
     .writev = trial_writev,
@@ -145,6 +153,8 @@ static const oa_store_os trial_os = {
     .fsync = trial_sync,
     .fdatasync = trial_sync,
     .set_flags = trial_set_flags,
+    .pread = trial_pread,
+    .futimens = trial_futimens,
     .rename = trial_rename,
     .unlink = trial_unlink,
     .mkdir = trial_mkdir,

@@ -27,12 +27,22 @@ enum { ANSWER_SIZE = 65536, TIMEOUT_SECONDS = 20 };
 typedef struct world {
   oa_admin *admin;
   _Atomic(const char *) why; /* NULL = ready */
+  const char *_Atomic stuck;
   _Atomic oa_status metrics;
 } world;
 
 static bool say_ready(void *context, char *why, size_t size) {
   const world *w = context;
   const char *reason = w->why;
+  if (reason != NULL) {
+    snprintf(why, size, "%s", reason);
+  }
+  return reason == NULL;
+}
+
+static bool say_alive(void *context, char *why, size_t size) {
+  const world *w = context;
+  const char *reason = w->stuck;
   if (reason != NULL) {
     snprintf(why, size, "%s", reason);
   }
@@ -51,6 +61,7 @@ static oa_status start(world *w, const char *address, uint16_t port,
       .address = address,
       .port = port,
       .about = "what this is\n",
+      .alive = say_alive,
       .ready = say_ready,
       .metrics = say_metrics,
       .context = w,
@@ -220,6 +231,21 @@ static void json_is_given_to_who_asks(void **state) {
   assert_string_equal(body_of(answer), "{\"status\":\"ready\"}\n");
   ask(*state, "GET", "/livez", "Accept: application/json\r\n", answer);
   assert_string_equal(body_of(answer), "{\"status\":\"alive\"}\n");
+}
+
+static void a_stuck_thread_is_no_life(void **state) {
+  char answer[ANSWER_SIZE];
+  world *w = *state;
+  w->stuck = "the writer thread has stood still for 61 s";
+  ask(w, "GET", "/livez", "", answer);
+  assert_int_equal(code_of(answer), 503);
+  assert_string_equal(body_of(answer),
+                      "stuck: the writer thread has stood still for 61 s\n");
+  ask(w, "GET", "/readyz", "", answer);
+  assert_int_equal(code_of(answer), 200);
+  w->stuck = NULL;
+  ask(w, "GET", "/livez", "", answer);
+  assert_int_equal(code_of(answer), 200);
 }
 
 static void head_has_headers_and_no_body(void **state) {
@@ -443,6 +469,7 @@ int main(void) {
       WITH(every_answer_has_the_security_headers),
       WITH(not_ready_says_why),
       WITH(json_is_given_to_who_asks),
+      WITH(a_stuck_thread_is_no_life),
       WITH(head_has_headers_and_no_body),
       WITH(unknown_paths_are_told_the_known_ones),
       WITH(other_methods_are_refused),

@@ -156,14 +156,15 @@ static void keys_of_a_file_come_and_go(void **state) {
   assert_false(lets_in(g, "authorization: Bearer key-c"));
 
   write_keys(path, "b: key-b\nc: key-c\n");
-  assert_int_equal(oa_auth_reload(g->auth, &count, &error), OA_OK);
+  assert_int_equal(oa_auth_reload(g->auth, &g->config, &count, &error), OA_OK);
   assert_int_equal(count, 3);
   assert_false(lets_in(g, "authorization: Bearer key-a"));
   assert_true(lets_in(g, "authorization: Bearer key-c"));
   assert_true(lets_in(g, "authorization: Bearer key-0"));
 
   write_keys(path, "b: key-b\nnonsense\n");
-  assert_int_equal(oa_auth_reload(g->auth, &count, &error), OA_ERR_CONFIG);
+  assert_int_equal(oa_auth_reload(g->auth, &g->config, &count, &error),
+                   OA_ERR_CONFIG);
   assert_non_null(strstr(error.text, ":2: is not a key"));
   assert_true(lets_in(g, "authorization: Bearer key-c"));
   gate_close(g, 6);
@@ -246,7 +247,7 @@ static void a_program_may_decide_by_itself(void **state) {
   assert_false(lets_in(g, "x-door: shut"));
   assert_true(lets_in(g, "x-door: open"));
   assert_int_equal(asked, 3);
-  assert_int_equal(oa_auth_reload(g->auth, &count, NULL), OA_OK);
+  assert_int_equal(oa_auth_reload(g->auth, &g->config, &count, NULL), OA_OK);
   assert_int_equal(count, 0);
   gate_close(g, 1);
 }

@@ -17,16 +17,17 @@ static void expect(const uint8_t *in, size_t len, const uint8_t *out,
                    size_t out_len) {
   oa_buf buf = {0};
   uint64_t repaired = 0;
-  assert_int_equal(oa_cbor_normalize(in, len, &buf, &repaired, NULL, NULL),
+  assert_int_equal(oa_cbor_normalize(in, len, OA_OTLP_MAX_DEPTH, &buf,
+                                     &repaired, NULL, NULL),
                    OA_OK);
   assert_int_equal(buf.len, out_len);
   assert_memory_equal(buf.data, out, out_len);
   assert_int_equal(repaired, 0);
   /* What comes out stays as it is. */
   oa_buf again = {0};
-  assert_int_equal(
-      oa_cbor_normalize(buf.data, buf.len, &again, &repaired, NULL, NULL),
-      OA_OK);
+  assert_int_equal(oa_cbor_normalize(buf.data, buf.len, OA_OTLP_MAX_DEPTH,
+                                     &again, &repaired, NULL, NULL),
+                   OA_OK);
   assert_int_equal(again.len, buf.len);
   assert_memory_equal(again.data, buf.data, buf.len);
   oa_buf_free(&again);
@@ -78,9 +79,10 @@ static void text_is_repaired_and_counted(void **state) {
   (void)state;
   oa_buf buf = {0};
   uint64_t repaired = 3;
-  assert_int_equal(oa_cbor_normalize(BYTES("\xa1\x61\xff\x62\xc3\x28"), &buf,
-                                     &repaired, NULL, NULL),
-                   OA_OK);
+  assert_int_equal(
+      oa_cbor_normalize(BYTES("\xa1\x61\xff\x62\xc3\x28"), OA_OTLP_MAX_DEPTH,
+                        &buf, &repaired, NULL, NULL),
+      OA_OK);
   assert_int_equal(repaired, 5);
   assert_int_equal(buf.len, 11);
   assert_memory_equal(buf.data, "\xbf\x63\xef\xbf\xbd\x64\xef\xbf\xbd(\xff",
@@ -93,8 +95,9 @@ static void refuse(const uint8_t *in, size_t len, oa_status status, size_t at) {
   uint64_t repaired = 0;
   const char *problem = NULL;
   size_t where = 0;
-  assert_int_equal(
-      oa_cbor_normalize(in, len, &buf, &repaired, &problem, &where), status);
+  assert_int_equal(oa_cbor_normalize(in, len, OA_OTLP_MAX_DEPTH, &buf,
+                                     &repaired, &problem, &where),
+                   status);
   assert_true(problem != NULL && problem[0] != '\0');
   assert_int_equal(where, at);
   oa_buf_free(&buf);
@@ -137,8 +140,8 @@ static void no_memory_is_a_status(void **state) {
     oa_buf buf = {0};
     uint64_t repaired = 0;
     oa_mem_fail_after(n);
-    status = oa_cbor_normalize(BYTES("\xa1\x61\xff\x62\xc3\x28"), &buf,
-                               &repaired, NULL, NULL);
+    status = oa_cbor_normalize(BYTES("\xa1\x61\xff\x62\xc3\x28"),
+                               OA_OTLP_MAX_DEPTH, &buf, &repaired, NULL, NULL);
     oa_mem_fail_after(-1);
     assert_true(status == OA_OK || status == OA_ERR_NOMEM);
     assert_true(n < 20);

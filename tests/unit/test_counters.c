@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/mem.h"
 #include "service/counters.h"
@@ -80,6 +81,73 @@ typedef struct writer {
   pthread_t thread;
 } writer;
 
+/* Items pass from one thread to another, as from I/O threads to the writer; a
+ * reader never sees more go than came. */
+typedef struct passage {
+  oa_counters counters;
+  _Atomic uint64_t handed; /* by the first, to the second */
+  atomic_bool over;
+} passage;
+
+static void *take_in(void *context) {
+  passage *p = context;
+  for (int i = 0; i < ROUNDS; i++) {
+    oa_count(&p->counters.blocks[0].signals[OA_LOGS].items_accepted, 3);
+    atomic_fetch_add_explicit(&p->handed, 3, memory_order_release);
+  }
+  return NULL;
+}
+
+static void *let_out(void *context) {
+  passage *p = context;
+  oa_signal_counters *mine = &p->counters.blocks[1].signals[OA_LOGS];
+  uint64_t done = 0;
+  while (done < UINT64_C(3) * ROUNDS) {
+    const uint64_t until =
+        atomic_load_explicit(&p->handed, memory_order_acquire);
+    for (; done < until; done++) {
+      oa_count(done % 5 == 0 ? &mine->items_given_up : &mine->items_stored, 1);
+    }
+  }
+  atomic_store(&p->over, true);
+  return NULL;
+}
+
+static void what_is_buffered_is_never_less_than_nothing(void **state) {
+  passage p = {0};
+  pthread_t in;
+  pthread_t out;
+  oa_signal_totals totals;
+  (void)state;
+  assert_int_equal(oa_counters_init(&p.counters, 1), OA_OK);
+  assert_int_equal(pthread_create(&out, NULL, let_out, &p), 0);
+  assert_int_equal(pthread_create(&in, NULL, take_in, &p), 0);
+  do {
+    oa_counters_sum(&p.counters, OA_LOGS, &totals);
+    assert_true(oa_totals_buffered(&totals) <= UINT64_C(3) * ROUNDS);
+  } while (!atomic_load(&p.over));
+  pthread_join(in, NULL);
+  pthread_join(out, NULL);
+  oa_counters_sum(&p.counters, OA_LOGS, &totals);
+  assert_int_equal(oa_totals_buffered(&totals), 0);
+  assert_int_equal(totals.items_stored + totals.items_given_up, 3 * ROUNDS);
+  assert_true(totals.items_given_up > 0);
+  oa_counters_reset(&p.counters);
+}
+
+static void a_thread_that_stands_still_is_seen(void **state) {
+  oa_counters counters;
+  (void)state;
+  assert_int_equal(oa_counters_init(&counters, 1), OA_OK);
+  /* Both are as old as the counters; one goes round again. */
+  nanosleep(&(struct timespec){.tv_nsec = 30000000}, NULL);
+  oa_counters_beat(&counters.blocks[1]);
+  assert_true(oa_counters_silence(&counters, 0) >= UINT64_C(30000000));
+  assert_true(oa_counters_silence(&counters, 1) <
+              oa_counters_silence(&counters, 0));
+  oa_counters_reset(&counters);
+}
+
 static void *count_up(void *context) {
   const writer *self = context;
   oa_signal_counters *traces = &self->block->signals[OA_TRACES];
@@ -141,6 +209,8 @@ int main(void) {
       cmocka_unit_test(counters_begin_at_zero),
       cmocka_unit_test(sums_go_over_all_blocks_and_one_signal),
       cmocka_unit_test(no_count_is_lost_between_threads),
+      cmocka_unit_test(what_is_buffered_is_never_less_than_nothing),
+      cmocka_unit_test(a_thread_that_stands_still_is_seen),
       cmocka_unit_test(every_reason_has_a_name_of_its_own),
       cmocka_unit_test(no_memory_and_absurd_counts_are_refused),
   };

@@ -13,7 +13,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/log_limit.h"
 
 /* A pair of datagram sockets keeps apart what was written apart: what one
  * read gives is what one write(2) wrote. */
@@ -217,6 +219,62 @@ static void long_messages_are_cut_to_a_whole_line(void **state) {
   wire_free(&w);
 }
 
+static void control_characters_are_shown_not_sent(void **state) {
+  (void)state;
+  const wire w = wire_new();
+  const oa_log log = {.level = OA_LOG_INFO, .fd = w.out};
+  static const char *const cases[][2] = {
+      {"a\nb\rc\td", "a\\x0ab\\x0dc\\x09d"},
+      {"\033[2Jgone\177", "\\x1b[2Jgone\\x7f"},
+      {"\302\205\302\233", "\\x85\\x9b"},
+      {"\302\240\303\244", "\302\240\303\244"},
+      {"a\377b\342\202", "a\357\277\275b\357\277\275\357\277\275"},
+  };
+  char text[4096];
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    oa_log_line(&log, OA_LOG_INFO, "%s", cases[i][0]);
+    assert_non_null(next(&w, text, sizeof text));
+    char *end = strchr(text, '\n');
+    assert_ptr_equal(end, text + strlen(text) - 1);
+    *end = '\0';
+    assert_string_equal(strstr(text, " info  ") + 7, cases[i][1]);
+  }
+  wire_free(&w);
+}
+
+static void a_kind_of_line_is_written_only_so_often(void **state) {
+  (void)state;
+  const wire w = wire_new();
+  oa_log log = {.level = OA_LOG_INFO, .fd = w.out};
+  char text[4096];
+  assert_int_equal(oa_log_limit_new(&log.limit), OA_OK);
+  for (int i = 0; i < 1000; i++) {
+    oa_log_line(&log, OA_LOG_WARN, "flood %d", i);
+  }
+  oa_log_line(&log, OA_LOG_INFO, "another kind");
+  for (int i = 0; i < OA_LOG_BURST; i++) {
+    char want[32];
+    snprintf(want, sizeof want, "flood %d\n", i);
+    assert_non_null(strstr(next(&w, text, sizeof text), want));
+  }
+  assert_non_null(strstr(next(&w, text, sizeof text), "another kind"));
+  assert_null(next(&w, text, sizeof text));
+  /* Too early, then at the end of all. */
+  oa_log_tick(&log, oa_clock_monotonic_ns());
+  assert_null(next(&w, text, sizeof text));
+  oa_log_tick(&log, UINT64_MAX);
+  char want[80];
+  snprintf(want, sizeof want,
+           " warn  flood 999 (%d more like this in the last 10 s)\n",
+           1000 - OA_LOG_BURST);
+  assert_non_null(strstr(next(&w, text, sizeof text), want));
+  oa_log_tick(&log, UINT64_MAX);
+  assert_null(next(&w, text, sizeof text));
+  oa_log_tick(NULL, UINT64_MAX);
+  oa_log_limit_free(log.limit);
+  wire_free(&w);
+}
+
 static void a_log_that_cannot_be_written_is_no_failure(void **state) {
   (void)state;
   const oa_log log = {.level = OA_LOG_INFO, .fd = -1};
@@ -233,6 +291,8 @@ int main(void) {
       cmocka_unit_test(json_lines_are_utf8_whatever_the_message),
       cmocka_unit_test(a_message_cannot_forge_a_line_of_json),
       cmocka_unit_test(long_messages_are_cut_to_a_whole_line),
+      cmocka_unit_test(control_characters_are_shown_not_sent),
+      cmocka_unit_test(a_kind_of_line_is_written_only_so_often),
       cmocka_unit_test(a_log_that_cannot_be_written_is_no_failure),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

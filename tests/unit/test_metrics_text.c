@@ -209,6 +209,8 @@ static void each_number_has_its_sample(void **state) {
                 .batches_written = 22,
                 .files_sealed = 23,
                 .files_removed = 24,
+                .files_merged = 124,
+                .merge_errors = 125,
                 .files_recovered = 25,
                 .files_corrupt = 26,
                 .files_now = 27,
@@ -229,7 +231,8 @@ static void each_number_has_its_sample(void **state) {
     double value;
   } wanted[] = {
       {"otlp_arrow_requests_total{signal=\"metrics\"}", 1},
-      {"otlp_arrow_received_items_total{signal=\"metrics\"}", 5},
+      {"otlp_arrow_received_items_total{signal=\"metrics\"}", 23},
+      {"otlp_arrow_given_up_items_total{signal=\"metrics\"}", 5},
       {"otlp_arrow_rejected_items_total{signal=\"metrics\"}", 3},
       {"otlp_arrow_stored_items_total{signal=\"metrics\"}", 4},
       {"otlp_arrow_repaired_strings_total{signal=\"metrics\"}", 6},
@@ -239,15 +242,19 @@ static void each_number_has_its_sample(void **state) {
        8},
       {"otlp_arrow_refused_requests_total{signal=\"traces\",reason=\"disk\"}",
        0},
-      {"otlp_arrow_buffered_items{signal=\"traces\"}", 11},
-      {"otlp_arrow_buffered_items{signal=\"metrics\"}", 0},
-      {"otlp_arrow_buffered_items{signal=\"logs\"}", 13},
+      {"otlp_arrow_buffered_items{signal=\"traces\"}", 0},
+      {"otlp_arrow_buffered_items{signal=\"metrics\"}", 11},
+      {"otlp_arrow_buffered_rows{signal=\"traces\"}", 11},
+      {"otlp_arrow_buffered_rows{signal=\"metrics\"}", 0},
+      {"otlp_arrow_buffered_rows{signal=\"logs\"}", 13},
       {"otlp_arrow_buffered_bytes", 14},
       {"otlp_arrow_waiting_batches", 15},
       {"otlp_arrow_written_bytes_total", 21},
       {"otlp_arrow_batches_total", 22},
       {"otlp_arrow_files_sealed_total", 23},
       {"otlp_arrow_files_removed_total", 24},
+      {"otlp_arrow_files_merged_total", 124},
+      {"otlp_arrow_merge_errors_total", 125},
       {"otlp_arrow_files_recovered_total", 25},
       {"otlp_arrow_files_corrupt_total", 26},
       {"otlp_arrow_files", 27},
@@ -269,9 +276,10 @@ static void each_number_has_its_sample(void **state) {
   (void)state;
   oa_signal_totals *metrics = &snapshot.signals[OA_METRICS];
   *metrics = (oa_signal_totals){.requests = 1,
-                                .items_accepted = 2,
+                                .items_accepted = 20,
                                 .items_rejected = 3,
                                 .items_stored = 4,
+                                .items_given_up = 5,
                                 .strings_repaired = 6,
                                 .bytes = 7};
   metrics->refused[OA_REFUSED_DISK] = 8;

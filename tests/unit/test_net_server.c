@@ -53,16 +53,17 @@ static void fragments_of_any_size_make_the_same_message(void **state) {
   fixture f;
   fixture_init(&f);
   fixture_start(&f);
-  client *c = client_open(&f);
   uint8_t *frame = make_frame(9000, false);
   for (size_t i = 0; i < sizeof frames / sizeof frames[0]; i++) {
+    /* So many of the smallest are no flood yet, but not all of them. */
+    client *c = client_open(&f);
     ask what = ask_for(frame, 9005);
     what.body.frame = frames[i];
     assert_int_equal(client_call(c, &what)->grpc_status, 0);
     assert_true(got_frame(&f, 9000));
+    client_close(c);
   }
   oa_free(frame);
-  client_close(c);
   fixture_end(&f);
 }
 

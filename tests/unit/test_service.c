@@ -8,10 +8,13 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -258,16 +261,228 @@ static void keys_come_and_go_while_it_runs(void **state) {
   assert_int_equal(export_with(port, ""), 401);
   assert_int_equal(export_with(port, "Authorization: Bearer first\r\n"), 200);
   write_file(path, "a: second\n");
-  assert_int_equal(oa_service_reload(service, &error), OA_OK);
+  assert_int_equal(oa_service_reload(service, NULL, &error), OA_OK);
   assert_int_equal(export_with(port, "Authorization: Bearer first\r\n"), 401);
   assert_int_equal(export_with(port, "Authorization: Bearer second\r\n"), 200);
   write_file(path, "second\n");
-  assert_int_equal(oa_service_reload(service, &error), OA_ERR_CONFIG);
+  assert_int_equal(oa_service_reload(service, NULL, &error), OA_ERR_CONFIG);
   assert_int_equal(error.code, OA_ERR_CONFIG);
   assert_non_null(strstr(error.text, ":1: is not a key"));
   assert_int_equal(export_with(port, "Authorization: Bearer second\r\n"), 200);
-  assert_int_equal(oa_service_reload(NULL, &error), OA_ERR_CONFIG);
+  assert_int_equal(oa_service_reload(NULL, NULL, &error), OA_ERR_CONFIG);
   stop(service);
+  oa_config_free(config);
+}
+
+/* Where TEXT stands in what the service says of itself, or NULL. */
+static const char *find_metric(oa_service *service, const char *text) {
+  static char answer[ANSWER_SIZE];
+  get(oa_service_port(service, OA_LISTENER_DASHBOARD), "/metrics", answer);
+  return strstr(answer, text);
+}
+
+static bool is_written_within(oa_service *service, int ms) {
+  for (; ms > 0; ms -= 20) {
+    if (find_metric(service,
+                    "otlp_arrow_stored_items_total{signal=\"logs\"} 1") !=
+        NULL) {
+      return true;
+    }
+    nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+  }
+  return false;
+}
+
+static void send_log_record(const oa_service *service) {
+  static const char body[] =
+      "{\"resourceLogs\":[{\"scopeLogs\":[{\"logRecords\":[{}]}]}]}";
+  char request[512];
+  char answer[64];
+  const int size = snprintf(request, sizeof request,
+                            "POST /v1/logs HTTP/1.1\r\nHost: x\r\n"
+                            "Content-Type: application/json\r\n"
+                            "Content-Length: %zu\r\n\r\n%s",
+                            sizeof body - 1, body);
+  const int fd = dial(oa_service_port(service, OA_LISTENER_PROTOBUF));
+  assert_int_equal(send(fd, request, (size_t)size, MSG_NOSIGNAL), size);
+  assert_true(recv(fd, answer, sizeof answer, 0) > 12);
+  assert_memory_equal(answer, "HTTP/1.1 200", 12);
+  close(fd);
+}
+
+static void a_reload_puts_a_new_configuration_in_force(void **state) {
+  oa_config *config = make_config(*state);
+  set(config, "write_interval_secs", "3600");
+  oa_service *service = start(config);
+  send_log_record(service);
+  assert_false(is_written_within(service, 300));
+  set(config, "write_interval_secs", "0.05");
+  set(config, "net.io_threads", "1"); /* stays as it is until a restart */
+  assert_int_equal(oa_service_reload(service, config, NULL), OA_OK);
+  assert_true(is_written_within(service, 10000));
+  stop(service);
+  oa_config_free(config);
+}
+
+static void a_wrong_configuration_is_not_put_in_force(void **state) {
+  oa_error error = {0};
+  oa_config *config = make_config(*state);
+  set(config, "write_interval_secs", "3600");
+  oa_service *service = start(config);
+  send_log_record(service);
+  set(config, "write_interval_secs", "0.05");
+  set(config, "protocols.protobuf_port", "4317");
+  set(config, "protocols.arrow_flight_port", "4317");
+  assert_int_equal(oa_service_reload(service, config, &error), OA_ERR_CONFIG);
+  assert_non_null(strstr(error.text, "arrow_flight_port"));
+  assert_false(is_written_within(service, 500));
+  stop(service);
+  oa_config_free(config);
+}
+
+static void a_reload_without_memory_changes_nothing(void **state) {
+  oa_config *config = make_config(*state);
+  set(config, "protocols.authentication.auth_type", "api_key");
+  set(config, "protocols.authentication.credentials.key", "first");
+  oa_service *service = start(config);
+  const uint16_t port = oa_service_port(service, OA_LISTENER_PROTOBUF);
+  set(config, "protocols.authentication.credentials.key", "second");
+  int64_t n = 0;
+  for (;; n++) {
+    oa_mem_fail_after(n);
+    const oa_status status = oa_service_reload(service, config, NULL);
+    oa_mem_fail_after(-1);
+    if (status == OA_OK) {
+      break;
+    }
+    assert_int_equal(status, OA_ERR_NOMEM);
+    assert_int_equal(export_with(port, "X-API-Key: first\r\n"), 200);
+  }
+  assert_true(n > 5);
+  assert_int_equal(export_with(port, "X-API-Key: first\r\n"), 401);
+  assert_int_equal(export_with(port, "X-API-Key: second\r\n"), 200);
+  stop(service);
+  oa_config_free(config);
+}
+
+/* --- is it alive --- */
+
+/* Stands still, as a program's own check may when it asks elsewhere. */
+static int dawdle(void *context, const oa_sender *sender, const char **name) {
+  atomic_int *held = context;
+  (void)sender;
+  *name = "anybody";
+  while (atomic_load(held) > 0) {
+    nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+  }
+  return 1;
+}
+
+static void a_thread_that_stands_still_is_named(void **state) {
+  atomic_int held = 0;
+  const oa_authenticator slow = {.context = &held, .check = dawdle};
+  oa_error error = {0};
+  oa_config *config = make_config(*state);
+  set(config, "net.io_threads", "1");
+  assert_int_equal(oa_config_set_authenticator(config, &slow, NULL), OA_OK);
+  oa_service *service = start(config);
+  static const char request[] =
+      "POST /v1/logs HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n";
+  nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
+  assert_int_equal(oa_service_check(service, 60000, &error), OA_OK);
+  atomic_store(&held, 1);
+  const int fd = dial(oa_service_port(service, OA_LISTENER_PROTOBUF));
+  assert_true(send(fd, request, sizeof request - 1, MSG_NOSIGNAL) > 0);
+  bool stuck = false;
+  for (int i = 0; i < 1000 && !stuck; i++) {
+    nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    stuck = oa_service_check(service, 3000, &error) != OA_OK;
+  }
+  assert_true(stuck);
+  assert_int_equal(error.code, OA_ERR_BUSY);
+  assert_non_null(strstr(error.text, "I/O thread 0 has stood still for 3 s"));
+  atomic_store(&held, 0);
+  bool well = false;
+  for (int i = 0; i < 1000 && !well; i++) {
+    nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    well = oa_service_check(service, 3000, &error) == OA_OK;
+  }
+  assert_true(well);
+  assert_int_equal(oa_service_check(NULL, 1, &error), OA_ERR_CONFIG);
+  close(fd);
+  stop(service);
+  oa_config_free(config);
+}
+
+/* --- sockets that somebody else has made --- */
+
+static int listening(uint16_t *port) {
+  struct sockaddr_in at = {.sin_family = AF_INET};
+  socklen_t len = sizeof at;
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  assert_true(fd >= 0);
+  assert_int_equal(bind(fd, (struct sockaddr *)&at, len), 0);
+  assert_int_equal(listen(fd, 8), 0);
+  assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+  *port = ntohs(at.sin_port);
+  return fd;
+}
+
+static void sockets_of_the_program_are_served(void **state) {
+  static char answer[ANSWER_SIZE];
+  static const oa_listener all[] = {
+      OA_LISTENER_PROTOBUF, OA_LISTENER_ARROW_FLIGHT, OA_LISTENER_DASHBOARD};
+  uint16_t ports[3];
+  int fds[3];
+  oa_config *config = make_config(*state);
+  for (size_t i = 0; i < 3; i++) {
+    fds[i] = listening(&ports[i]);
+    assert_int_equal(oa_config_set_socket(config, all[i], fds[i], NULL), OA_OK);
+  }
+  for (int round = 0; round < 2; round++) {
+    oa_service *service = start(config);
+    for (size_t i = 0; i < 3; i++) {
+      assert_int_equal(oa_service_port(service, all[i]), ports[i]);
+    }
+    send_log_record(service);
+    assert_int_equal(export_with(ports[1], ""), 200);
+    get(ports[2], "/readyz", answer);
+    assert_non_null(strstr(answer, "200 OK"));
+    stop(service); /* the sockets stay the program's */
+  }
+  for (size_t i = 0; i < 3; i++) {
+    const int fd = dial(ports[i]);
+    assert_true(fd >= 0);
+    close(fd);
+    close(fds[i]);
+  }
+  oa_config_free(config);
+}
+
+static void other_descriptors_are_no_sockets_to_serve(void **state) {
+  uint16_t port;
+  oa_error error = {0};
+  oa_service *service = NULL;
+  oa_config *config = make_config(*state);
+  assert_int_equal(
+      oa_config_set_socket(config, OA_LISTENER_PROTOBUF, 2, &error),
+      OA_ERR_CONFIG);
+  assert_non_null(strstr(error.text, "descriptor 2"));
+  const int fd = listening(&port);
+  assert_int_equal(oa_config_set_socket(NULL, OA_LISTENER_PROTOBUF, fd, NULL),
+                   OA_ERR_CONFIG);
+  assert_int_equal(oa_config_set_socket(config, (oa_listener)3, fd, NULL),
+                   OA_ERR_CONFIG);
+  assert_int_equal(
+      oa_config_set_socket(config, OA_LISTENER_ARROW_FLIGHT, fd, NULL), OA_OK);
+  set(config, "protocols.arrow_flight_enabled", "false");
+  assert_int_equal(oa_service_start(&service, config, &error), OA_ERR_CONFIG);
+  assert_non_null(strstr(error.text, "arrow_flight_enabled"));
+  set(config, "protocols.arrow_flight_enabled", "true");
+  close(fd); /* too early */
+  assert_int_equal(oa_service_start(&service, config, &error), OA_ERR_CONFIG);
+  assert_non_null(strstr(error.text, "is not open"));
   oa_config_free(config);
 }
 
@@ -295,7 +510,7 @@ static void a_program_decides_who_may_send(void **state) {
   assert_int_equal(export_with(port, ""), 401);
   assert_int_equal(export_with(port, "X-Pass: let me\r\n"), 401);
   assert_int_equal(export_with(port, "X-Pass: let me in\r\n"), 200);
-  assert_int_equal(oa_service_reload(service, &error), OA_OK);
+  assert_int_equal(oa_service_reload(service, NULL, &error), OA_OK);
   stop(service);
   assert_int_equal(oa_config_set_authenticator(config, NULL, NULL), OA_OK);
   service = start(config);
@@ -366,6 +581,12 @@ int main(void) {
       WITH(a_directory_has_one_owner),
       WITH(a_taken_port_leaves_nothing_behind),
       WITH(keys_come_and_go_while_it_runs),
+      WITH(a_reload_puts_a_new_configuration_in_force),
+      WITH(a_wrong_configuration_is_not_put_in_force),
+      WITH(a_reload_without_memory_changes_nothing),
+      WITH(a_thread_that_stands_still_is_named),
+      WITH(sockets_of_the_program_are_served),
+      WITH(other_descriptors_are_no_sockets_to_serve),
       WITH(a_program_decides_who_may_send),
       WITH(a_certificate_that_is_none_starts_nothing),
       WITH(a_bad_configuration_starts_nothing),

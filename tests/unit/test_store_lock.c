@@ -83,10 +83,38 @@ static void the_file_holds_our_process_id(void **state) {
   open_trial(t);
   snprintf(path, sizeof path, "%s/%s", t->dir, OA_LOCK_NAME);
   uint8_t *bytes = read_bytes(path, &len);
-  snprintf(expected, sizeof expected, "%ld\n", (long)getpid());
-  assert_int_equal(len, strlen(expected));
-  assert_memory_equal(bytes, expected, len);
+  snprintf(expected, sizeof expected, "%ld ", (long)getpid());
+  assert_true(len > strlen(expected));
+  assert_memory_equal(bytes, expected, strlen(expected));
+  assert_int_equal(bytes[len - 1], '\n');
   free(bytes);
+  free_trial(t);
+}
+
+/* The file says which run of the kernel has all that stands here, once all of
+ * it was looked at. */
+static void a_new_boot_is_noticed_until_it_is_noted(void **state) {
+  (void)state;
+  trial *t = new_trial();
+  char path[2 * TRIAL_PATH];
+  oa_lock lock = {.fd = -1};
+  assert_int_equal(oa_lock_take(&lock, t->dir, NULL), OA_OK);
+  assert_false(lock.same_boot); /* nobody has looked yet */
+  oa_lock_release(&lock);
+  assert_int_equal(oa_lock_take(&lock, t->dir, NULL), OA_OK);
+  assert_false(lock.same_boot);
+  oa_lock_note_boot(&lock);
+  assert_true(lock.same_boot);
+  oa_lock_release(&lock);
+  assert_int_equal(oa_lock_take(&lock, t->dir, NULL), OA_OK);
+  assert_true(lock.same_boot);
+  oa_lock_release(&lock);
+  snprintf(path, sizeof path, "%s/%s", t->dir, OA_LOCK_NAME);
+  static const char other[] = "1 00000000-0000-0000-0000-000000000000\n";
+  write_bytes(path, other, sizeof other - 1);
+  assert_int_equal(oa_lock_take(&lock, t->dir, NULL), OA_OK);
+  assert_false(lock.same_boot);
+  oa_lock_release(&lock);
   free_trial(t);
 }
 
@@ -126,6 +154,7 @@ int main(void) {
       cmocka_unit_test(a_second_store_in_the_process_is_refused),
       cmocka_unit_test(another_process_is_named_by_its_id),
       cmocka_unit_test(the_file_holds_our_process_id),
+      cmocka_unit_test(a_new_boot_is_noticed_until_it_is_noted),
       cmocka_unit_test(an_unreadable_owner_still_gives_a_sentence),
       cmocka_unit_test(a_link_in_the_place_of_the_file_is_not_followed),
   };

@@ -360,6 +360,42 @@ static void zeros_behind_whole_batches_are_no_loss(void **state) {
   free_trial(t);
 }
 
+/* A power cut may leave a file its length and not all of its data. */
+static void data_that_never_arrived_is_cut_after_a_new_boot(void **state) {
+  (void)state;
+  static const int32_t end[] = {6, 10}; /* of the texts' offsets */
+  static const char boot[] = "1 00000000-0000-0000-0000-000000000000\n";
+  for (int rebooted = 0; rebooted < 2; rebooted++) {
+    trial *t = new_trial();
+    char path[TRIAL_PATH];
+    char lock[2 * TRIAL_PATH];
+    size_t ends[3];
+    size_t at = 0;
+    uint8_t *bytes = make_unsealed(t, 0, 10, ends, path);
+    for (size_t i = ends[1]; i + sizeof end <= ends[2]; i++) {
+      at = memcmp(bytes + i, end, sizeof end) == 0 ? i : at;
+    }
+    assert_true(at > 0);
+    memset(bytes + at, 0, sizeof end);
+    put_torn(t, path, bytes, ends[2]);
+    if (rebooted) {
+      snprintf(lock, sizeof lock, "%s/%s", t->dir, OA_LOCK_NAME);
+      write_bytes(lock, boot, sizeof boot - 1);
+    }
+    open_trial(t);
+    /* While the same kernel runs nobody looks: all writes are there. */
+    const oa_store_stats stats = stats_of(t);
+    assert_int_equal(stats.files_corrupt, rebooted);
+    close_trial(t);
+    oa_store_scan scan;
+    assert_int_equal(oa_store_scan_file(path, &scan, NULL), OA_OK);
+    assert_int_equal(scan.batches, rebooted ? 1 : 2);
+    assert_true(scan.ended);
+    free(bytes);
+    free_trial(t);
+  }
+}
+
 static void files_set_aside_do_not_replace_each_other(void **state) {
   (void)state;
   trial *t = new_trial();
@@ -468,6 +504,7 @@ int main(void) {
       cmocka_unit_test(a_noted_file_that_was_cut_later_is_mended),
       cmocka_unit_test(damage_behind_whole_batches_is_set_aside_not_lost),
       cmocka_unit_test(zeros_behind_whole_batches_are_no_loss),
+      cmocka_unit_test(data_that_never_arrived_is_cut_after_a_new_boot),
       cmocka_unit_test(files_set_aside_do_not_replace_each_other),
       cmocka_unit_test(random_damage_never_stops_the_start),
       cmocka_unit_test(files_of_the_older_program_are_not_mended),

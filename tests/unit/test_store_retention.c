@@ -271,6 +271,111 @@ static void retention_runs_at_start_and_while_the_disk_is_full(void **state) {
   free_trial(t);
 }
 
+/* Bytes of all files of both streams, as the system counts them. */
+static uint64_t bytes_there(const trial *t) {
+  uint64_t sum = 0;
+  for (size_t s = 0; s < 2; s++) {
+    list_files(t, t->streams[s].name, ".arrow", &files);
+    for (size_t i = 0; i < files.count; i++) {
+      struct stat at;
+      assert_int_equal(stat(files.paths[i], &at), 0);
+      sum += (uint64_t)at.st_size;
+    }
+  }
+  return sum;
+}
+
+static void the_total_size_is_never_passed(void **state) {
+  (void)state;
+  trial *t = new_timed_trial();
+  uint64_t most = 0;
+  t->options.max_total_size = 40000;
+  t->options.max_file_size = 3000;
+  open_trial(t);
+  for (int64_t i = 0; i < 400; i++) { /* no time passes, nothing ticks */
+    assert_int_equal(append_to(t, i % 3 == 0, i * 10, NULL), OA_OK);
+    const uint64_t sum = bytes_there(t);
+    assert_true(sum <= 40000);
+    assert_int_equal(sum, stats_of(t).bytes_now);
+    most = sum > most ? sum : most;
+  }
+  assert_true(most > 40000 - 2 * 3500); /* nor is more removed than must be */
+  assert_true(stats_of(t).files_removed > 10);
+  free_trial(t);
+}
+
+static void open_files_alone_do_not_pass_a_small_total_size(void **state) {
+  (void)state;
+  trial *t = new_timed_trial();
+  t->options.max_total_size = 12000; /* two streams: 3,000 for an open file */
+  open_trial(t);
+  for (int64_t i = 0; i < 100; i++) {
+    assert_int_equal(append_to(t, i % 2 == 0, i * 10, NULL), OA_OK);
+    assert_true(bytes_there(t) <= 12000);
+  }
+  assert_true(stats_of(t).files_sealed > 10);
+  assert_int_equal(oa_store_file_bound(t->store), 3000);
+  t->store->max_file_size = 2000;
+  assert_int_equal(oa_store_file_bound(t->store), 2000);
+  t->store->max_total_size = 0;
+  assert_int_equal(oa_store_file_bound(t->store), 2000);
+  t->store->max_file_size = 0;
+  assert_int_equal(oa_store_file_bound(t->store), 0);
+  t->store->max_total_size = 1;
+  assert_int_equal(oa_store_file_bound(t->store), 1);
+  free_trial(t);
+}
+
+static void a_full_disk_is_freed_of_old_files_at_once(void **state) {
+  (void)state;
+  static const int codes[] = {ENOSPC, EDQUOT};
+  for (size_t i = 0; i < 2; i++) {
+    trial *t = new_timed_trial();
+    char old[TRIAL_PATH];
+    t->streams[1].retention_ns = DAY * TRIAL_SECOND;
+    open_trial(t);
+    make_sealed(t, 1, old);
+    append(t, 0);
+    pass_time(DAY);
+    assert_true(exists(old));
+    set_fault(FAULT_ONCE, 1, codes[i]);
+    append(t, 10); /* is not even refused */
+    assert_true(machine.struck);
+    assert_false(exists(old));
+    assert_int_equal(stats_of(t).write_errors, 0);
+    free_trial(t);
+  }
+}
+
+static void a_disk_that_stays_full_is_looked_at_once_a_second(void **state) {
+  (void)state;
+  trial *t = new_timed_trial();
+  char old[TRIAL_PATH];
+  t->streams[1].retention_ns = DAY * TRIAL_SECOND;
+  open_trial(t);
+  append(t, 0);
+  set_fault(FAULT_SHORT, 1, ENOSPC);
+  assert_int_equal(append_to(t, 0, 10, NULL), OA_ERR_IO);
+  set_fault(FAULT_NONE, 0, 0);
+  make_sealed(t, 1, old);        /* a batch so small that there was room */
+  set_fault(FAULT_ONCE, 1, EIO); /* nothing that space would mend */
+  assert_int_equal(append_to(t, 0, 10, NULL), OA_ERR_IO);
+  set_mtime(old, TRIAL_WALL - 2 * DAY * TRIAL_SECOND);
+  set_fault(FAULT_ONCE, 1, EIO);
+  assert_int_equal(append_to(t, 0, 10, NULL), OA_ERR_IO);
+  assert_true(exists(old));
+
+  t->store->full = true; /* still */
+  set_fault(FAULT_ONCE, 1, ENOSPC);
+  assert_int_equal(append_to(t, 0, 10, NULL), OA_ERR_IO);
+  assert_true(exists(old));
+  pass_time(1);
+  set_fault(FAULT_ONCE, 1, ENOSPC);
+  append(t, 10);
+  assert_false(exists(old));
+  free_trial(t);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(sealed_files_go_when_their_stream_says_so),
@@ -282,6 +387,10 @@ int main(void) {
       cmocka_unit_test(within_a_stream_the_counter_decides_not_the_clock),
       cmocka_unit_test(setting_the_clock_does_not_make_files_old),
       cmocka_unit_test(a_file_that_cannot_be_removed_is_counted_and_kept),
+      cmocka_unit_test(the_total_size_is_never_passed),
+      cmocka_unit_test(open_files_alone_do_not_pass_a_small_total_size),
+      cmocka_unit_test(a_full_disk_is_freed_of_old_files_at_once),
+      cmocka_unit_test(a_disk_that_stays_full_is_looked_at_once_a_second),
       cmocka_unit_test(retention_runs_at_start_and_while_the_disk_is_full),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

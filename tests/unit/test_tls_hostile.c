@@ -303,6 +303,37 @@ static void a_handshake_cut_short_waits(void **state) {
   pair_close(&whole);
 }
 
+/* OpenSSL would set 128 KiB aside for it on a word of the peer. */
+static void a_second_hello_is_bounded_like_the_first(void **state) {
+  fixture *f = *state;
+  static const uint8_t second[] = {20, 3, 3,  0, 1, 1, 22, 3, 3,    0,
+                                   1,  1, 22, 3, 3, 0, 3,  1, 0xff, 0xff};
+  for (size_t step = 0; step < 3; step++) {
+    pair p;
+    pair_open(&p, f->open, &(client_options){.version = TLS1_3_VERSION});
+    p.step = step;
+    /* The share of a group that we do not have asks for another hello. */
+    assert_int_equal(SSL_set1_groups_list(p.client.ssl, "P-521:X25519"), 1);
+    char *data = NULL;
+    const long len = first_flight(&p, &data);
+    pair_give(&p, (const uint8_t *)data, (size_t)len);
+    assert_int_equal(p.status, OA_OK);
+    assert_true(p.to_client.len > 0);
+    assert_int_equal(oa_tls_get_state(p.server), OA_TLS_HANDSHAKING);
+    pair_give(&p, second, sizeof second);
+    assert_int_equal(p.status, OA_ERR_MALFORMED);
+    assert_non_null(strstr(p.error.text, "ClientHello is too long"));
+    pair_close(&p);
+    /* And one of the usual length is not in the way. */
+    pair_open(&p, f->open, &(client_options){.version = TLS1_3_VERSION});
+    p.step = step;
+    assert_int_equal(SSL_set1_groups_list(p.client.ssl, "P-521:X25519"), 1);
+    pair_settle(&p);
+    assert_true(pair_is_open(&p));
+    pair_close(&p);
+  }
+}
+
 static void every_changed_byte_of_a_hello_is_survived(void **state) {
   fixture *f = *state;
   pair whole;
@@ -363,6 +394,7 @@ int main(void) {
       cmocka_unit_test(cleartext_is_recognized_and_left),
       cmocka_unit_test(garbage_is_refused),
       cmocka_unit_test(a_handshake_cut_short_waits),
+      cmocka_unit_test(a_second_hello_is_bounded_like_the_first),
       cmocka_unit_test(every_changed_byte_of_a_hello_is_survived),
       cmocka_unit_test(every_changed_byte_of_data_is_found),
   };

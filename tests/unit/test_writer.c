@@ -60,6 +60,7 @@ static void submit(trial *t, int rows) {
   const oa_writer_batch batch = {.signal = OA_TRACES,
                                  .builder = make_builder(t, rows),
                                  .items = (uint64_t)rows,
+                                 .acked = true,
                                  .bytes = 1000};
   assert_int_equal(oa_writer_submit(t->writer, &batch), OA_OK);
 }

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How slow a body may be.
+ *
+ * Each body that is under way is looked at once in a while, and must have
+ * brought its share since the last time.  A sender who trickles holds a stream
+ * and its memory for that long and no longer, however many they are.  Time in
+ * which we make it wait does not count. */
+#include "net/stream.h"
+
+void oa_pace_begin(oa_stream *stream) {
+  oa_thread *thread = stream->thread;
+  if (thread->options->min_body_rate == 0) {
+    return;
+  }
+  stream->paced_at = uv_now(&thread->loop);
+  stream->paced_bytes = stream->brought;
+  oa_list_push(&thread->paced, &stream->in_paced);
+}
+
+/* True while something of STREAM has to come. */
+static bool comes(const oa_stream *stream) {
+  if (stream->connection == NULL) {
+    return false;
+  }
+  return stream->state == OA_STREAM_HEADERS ||
+         (stream->state == OA_STREAM_BODY &&
+          (stream->call.kind != OA_CALL_STREAM || stream->prefix_len > 0));
+}
+
+static bool is_slow(const oa_stream *stream) {
+  const oa_server_options *options = stream->thread->options;
+  const uint64_t least =
+      (uint64_t)options->min_body_rate * options->pace_ms / 1000;
+  return stream->brought - stream->paced_bytes < least;
+}
+
+static void end_slow(oa_stream *stream) {
+  oa_thread *thread = stream->thread;
+  oa_thread_count(&thread->late_bodies, 1);
+  if (stream->state == OA_STREAM_HEADERS) {
+    /* An unfinished header block stops all else on its connection. */
+    oa_connection_close(stream->connection);
+    return;
+  }
+  oa_answer_refuse(stream, OA_GRPC_DEADLINE_EXCEEDED, 0,
+                   "the message came at fewer than %u bytes a second",
+                   (unsigned)thread->options->min_body_rate);
+}
+
+void oa_pace_check(oa_thread *thread) {
+  const uint64_t now = uv_now(&thread->loop);
+  oa_link *link;
+  while ((link = oa_list_first(&thread->paced)) != NULL) {
+    oa_stream *stream = OA_LIST_ENTRY(link, oa_stream, in_paced);
+    if (now - stream->paced_at < thread->options->pace_ms) {
+      return;
+    }
+    oa_link_remove(link);
+    if (!comes(stream)) {
+      continue;
+    }
+    /* We do not read while the peer does not. */
+    if (!stream->connection->blocked && is_slow(stream)) {
+      end_slow(stream);
+    } else {
+      oa_pace_begin(stream);
+    }
+  }
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "service/service_impl.h"
+
+enum { MS = 1000000 };
+
+bool oa_service_is_ready(void *context, char *why, size_t size) {
+  oa_service *service = context;
+  uv_mutex_lock(&service->lock);
+  bool ready = service->phase == OA_SERVICE_RUNNING;
+  if (ready) {
+    ready = oa_pipeline_ready(service->pipeline, why, size);
+  } else {
+    snprintf(why, size, "%s",
+             service->phase == OA_SERVICE_STARTING ? "starting" : "stopping");
+  }
+  uv_mutex_unlock(&service->lock);
+  return ready;
+}
+
+oa_status oa_service_probe(oa_service *service, uint32_t silence_ms,
+                           oa_error *error) {
+  uv_mutex_lock(&service->lock);
+  const bool running = service->phase == OA_SERVICE_RUNNING;
+  uv_mutex_unlock(&service->lock);
+  const size_t threads = service->counters.count;
+  for (size_t i = 0; running && i < threads; i++) {
+    const uint64_t ms = oa_counters_silence(&service->counters, i) / MS;
+    if (ms <= silence_ms) {
+      continue;
+    }
+    char which[32] = "the writer thread";
+    if (i < threads - 1) {
+      snprintf(which, sizeof which, "I/O thread %zu", i);
+    }
+    return oa_error_set(error, OA_ERR_BUSY,
+                        "%s has stood still for %" PRIu64 " s", which,
+                        ms / 1000);
+  }
+  return OA_OK;
+}
+
+bool oa_service_is_alive(void *context, char *why, size_t size) {
+  oa_service *service = context;
+  oa_error error = {0};
+  if (oa_service_probe(service, service->stuck_ms, &error) == OA_OK) {
+    return true;
+  }
+  snprintf(why, size, "%s", error.text);
+  return false;
+}
+
+/* With the lock held and everything alive. */
+static void take_snapshot(oa_service *service) {
+  oa_metrics_snapshot *last = &service->last;
+  char why[OA_ERROR_TEXT_SIZE];
+  for (int i = 0; i < OA_SIGNAL_COUNT; i++) {
+    oa_counters_sum(&service->counters, (oa_signal)i, &last->signals[i]);
+  }
+  oa_counters_sum_refused(&service->counters, last->refused);
+  oa_pipeline_get_stats(service->pipeline, &last->pipeline);
+  oa_store_get_stats(service->store, &last->store);
+  oa_server_get_stats(service->server, &last->server);
+  last->ready = service->phase == OA_SERVICE_RUNNING &&
+                oa_pipeline_ready(service->pipeline, why, sizeof why);
+}
+
+oa_status oa_service_write_metrics(void *context, oa_buf *out) {
+  oa_service *service = context;
+  uv_mutex_lock(&service->lock);
+  if (service->phase == OA_SERVICE_RUNNING ||
+      service->phase == OA_SERVICE_STOPPING) {
+    take_snapshot(service);
+  }
+  oa_metrics_snapshot snapshot = service->last;
+  uv_mutex_unlock(&service->lock);
+
+  snapshot.version = OA_VERSION;
+  snapshot.uptime_ns = oa_clock_monotonic_ns() - service->started_ns;
+  oa_process_get_stats(&snapshot.process);
+  return oa_metrics_write(&snapshot, out);
+}
+
+/* Once STOPPED, the admin no longer looks at the parts. */
+void oa_service_enter(oa_service *service, oa_service_phase next) {
+  uv_mutex_lock(&service->lock);
+  if (next == OA_SERVICE_STOPPED && service->phase == OA_SERVICE_STOPPING) {
+    take_snapshot(service);
+  }
+  service->phase = next;
+  uv_mutex_unlock(&service->lock);
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* allocfault.c - makes chosen allocations of a program fail (LD_PRELOAD).
+ *
+ * OA_FAULT_FILE names a file of eight 64-bit numbers that the tester maps too
+ * (tests/soak/shim.py): allocations number FIRST to LAST since it was armed
+ * give NULL, whoever asks, our code and the libraries alike.  Only the program
+ * OA_FAULT_PROGRAM is meant, not those that start it.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+typedef struct control {
+  _Atomic int64_t mask;
+  _Atomic int64_t code;
+  _Atomic int64_t first;
+  _Atomic int64_t last;
+  _Atomic int64_t calls;
+  _Atomic int64_t hits;
+  _Atomic int64_t part;
+  _Atomic int64_t armed;
+} control;
+
+static control *shared;
+
+static void *(*next_malloc)(size_t);
+static void *(*next_calloc)(size_t, size_t);
+static void *(*next_realloc)(void *, size_t);
+static int (*next_posix_memalign)(void **, size_t, size_t);
+static void *(*next_aligned_alloc)(size_t, size_t);
+static void (*next_free)(void *);
+
+/* What dlsym() and early constructors ask for before we know the next malloc;
+ * never given back. */
+static _Alignas(16) char early[65536];
+static size_t early_used;
+static bool finding;
+static bool sanitized;
+
+static void *take_early(size_t size) {
+  const size_t room = (size + 15) / 16 * 16;
+  if (room > sizeof early - early_used) {
+    _exit(99);
+  }
+  void *block = early + early_used;
+  early_used += room;
+  return block;
+}
+
+static bool is_early(const void *block) {
+  return (const char *)block >= early &&
+         (const char *)block < early + sizeof early;
+}
+
+static void *find(const char *name) {
+  return dlsym(RTLD_NEXT, name);
+}
+
+static bool know(void) {
+  if (next_free != NULL) {
+    return true;
+  }
+  if (finding) {
+    return false;
+  }
+  finding = true;
+  next_malloc = (void *(*)(size_t))(uintptr_t)find("malloc");
+  next_calloc = (void *(*)(size_t, size_t))(uintptr_t)find("calloc");
+  next_realloc = (void *(*)(void *, size_t))(uintptr_t)find("realloc");
+  next_posix_memalign =
+      (int (*)(void **, size_t, size_t))(uintptr_t)find("posix_memalign");
+  next_aligned_alloc =
+      (void *(*)(size_t, size_t))(uintptr_t)find("aligned_alloc");
+  next_free = (void (*)(void *))(uintptr_t)find("free");
+  finding = false;
+  return true;
+}
+
+__attribute__((constructor)) static void start(void) {
+  const char *path = getenv("OA_FAULT_FILE");
+  const char *program = getenv("OA_FAULT_PROGRAM");
+  know();
+  sanitized = dlsym(RTLD_DEFAULT, "__asan_init") != NULL;
+  if (path == NULL || program == NULL ||
+      strcmp(program, program_invocation_short_name) != 0) {
+    return;
+  }
+  const int fd = open(path, O_RDWR | O_CLOEXEC);
+  if (fd < 0) {
+    return;
+  }
+  void *map =
+      mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  close(fd);
+  shared = map == MAP_FAILED ? NULL : map;
+}
+
+static bool hit(void) {
+  if (shared == NULL || !shared->armed) {
+    return false;
+  }
+  const int64_t number = atomic_fetch_add(&shared->calls, 1) + 1;
+  if (number < shared->first || number > shared->last) {
+    return false;
+  }
+  atomic_fetch_add(&shared->hits, 1);
+  errno = ENOMEM;
+  return true;
+}
+
+static bool is_from(const void *caller, const char *library) {
+  Dl_info from;
+  return dladdr(caller, &from) != 0 && from.dli_fname != NULL &&
+         strstr(from.dli_fname, library) != NULL;
+}
+
+/* AddressSanitizer's runtime ends the program when libc has no memory to tell
+ * it about the stack of a new thread. */
+static bool spared(const void *caller) {
+  return sanitized && is_from(caller, "/libc.so");
+}
+
+void *malloc(size_t size) {
+  if (!know()) {
+    return take_early(size);
+  }
+  return !spared(__builtin_return_address(0)) && hit() ? NULL
+                                                       : next_malloc(size);
+}
+
+void *calloc(size_t count, size_t size) {
+  if (!know()) {
+    return take_early(count * size); /* it is zero */
+  }
+  return !spared(__builtin_return_address(0)) && hit()
+             ? NULL
+             : next_calloc(count, size);
+}
+
+void *realloc(void *block, size_t size) {
+  if (!know() || is_early(block)) {
+    void *fresh = know() ? next_malloc(size) : take_early(size);
+    if (fresh != NULL && block != NULL) {
+      const size_t most = (size_t)(early + sizeof early - (char *)block);
+      memcpy(fresh, block, size < most ? size : most);
+    }
+    return fresh;
+  }
+  /* libuv calls abort() when its table of descriptors cannot grow: that is its
+   * contract (uv__io_start), and nothing that its callers can help. */
+  const void *caller = __builtin_return_address(0);
+  return !spared(caller) && !is_from(caller, "/libuv") && hit()
+             ? NULL
+             : next_realloc(block, size);
+}
+
+int posix_memalign(void **out, size_t alignment, size_t size) {
+  know();
+  return hit() ? ENOMEM : next_posix_memalign(out, alignment, size);
+}
+
+void *aligned_alloc(size_t alignment, size_t size) {
+  know();
+  return hit() ? NULL : next_aligned_alloc(alignment, size);
+}
+
+void free(void *block) {
+  if (block != NULL && !is_early(block) && know()) {
+    next_free(block);
+  }
+}

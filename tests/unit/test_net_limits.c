@@ -1,0 +1,534 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every limit of the server holds, says so, and harms nobody else. */
+#include <sys/resource.h>
+
+#include "net/bucket.h"
+#include "net_trial.h"
+
+enum { LONG = 300000 };
+
+static oa_server_stats stats_of(const fixture *f) {
+  oa_server_stats stats;
+  oa_server_get_stats(f->server, &stats);
+  return stats;
+}
+
+static void serves_still(fixture *f) {
+  uint8_t *frame = make_frame(30000, false);
+  ask what = ask_for(frame, 30005);
+  client *c = client_open(f);
+  assert_int_equal(client_call(c, &what)->grpc_status, 0);
+  client_close(c);
+  oa_free(frame);
+  await_held(f, 0);
+}
+
+/* Reads until the peer hangs up; what fits goes into TEXT. */
+static void read_all(int fd, char *text, size_t size) {
+  size_t len = 0;
+  const uint64_t end = now_ms() + PATIENCE;
+  for (;;) {
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+    char buf[4096];
+    if (now_ms() > end) {
+      fail_msg("the connection stays open");
+    }
+    if (poll(&wait, 1, 100) != 1) {
+      continue;
+    }
+    const ssize_t got = recv(fd, buf, sizeof buf, 0);
+    if (got <= 0) {
+      break;
+    }
+    for (ssize_t i = 0; i < got && len + 1 < size; i++) {
+      text[len++] = buf[i];
+    }
+  }
+  text[len] = '\0';
+}
+
+static void a_bucket_gives_its_burst_and_then_its_rate(void **state) {
+  (void)state;
+  oa_bucket bucket = oa_bucket_full(5, 10, 1000);
+  for (int i = 0; i < 5; i++) {
+    assert_true(oa_bucket_take(&bucket, 1, 1000));
+  }
+  assert_false(oa_bucket_take(&bucket, 1, 1099));
+  assert_true(oa_bucket_take(&bucket, 1, 1100));
+  assert_false(oa_bucket_take(&bucket, 1, 1199));
+  oa_bucket_credit(&bucket, 100);
+  assert_int_equal(bucket.left, 5);
+  /* After any time it is full and no fuller. */
+  assert_true(oa_bucket_take(&bucket, 5, UINT64_MAX / 2));
+  assert_false(oa_bucket_take(&bucket, 1, UINT64_MAX / 2));
+}
+
+/* --- floods --- */
+
+/* Begins and cancels COUNT calls. */
+static void cancel_calls(client *c, int count) {
+  uint8_t *frame = make_frame(100, false);
+  for (int i = 0; i < count && !c->eof && !c->goaway; i++) {
+    ask what = ask_for(frame, 105);
+    what.body.stop = 50;
+    const int32_t stream = client_ask(c, &what);
+    client_turn(c, 0);
+    nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, stream,
+                              NGHTTP2_CANCEL);
+    client_turn(c, 0);
+  }
+  client_run(c, 200);
+  oa_free(frame);
+}
+
+static void calls_that_are_canceled_all_the_time_end_the_connection(
+    void **state) {
+  (void)state;
+  fixture f;
+  fixture_init(&f);
+  f.options.max_resets = 4;
+  f.options.max_streams = 20;
+  fixture_start(&f);
+  /* All that may be under way, and once more, is fine. */
+  client *c = client_open(&f);
+  cancel_calls(c, 40);
+  assert_false(c->goaway);
+  cancel_calls(c, 40);
+  assert_true(c->goaway);
+  assert_int_equal(c->goaway_error, NGHTTP2_ENHANCE_YOUR_CALM);
+  assert_int_equal(stats_of(&f).connections_flooded, 1);
+  client_close(c);
+  serves_still(&f);
+  fixture_end(&f);
+}
+
+static void answers_that_pile_up_end_the_connection(void **state) {
+  (void)state;
+  fixture f;
+  fixture_init(&f);
+  f.options.max_control_frames = 20;
+  fixture_start(&f);
+  client *c = client_open(&f);
+  client_run(c, 50);
+  static const uint8_t ping[17] = {0, 0, 8, 6};
+  for (int round = 0; round < 10; round++) {
+    uint8_t some[10 * sizeof ping];
+    for (size_t i = 0; i < 10; i++) {
+      memcpy(some + i * sizeof ping, ping, sizeof ping);
+    }
+    assert_true(send_all(c->fd, some, sizeof some));
+    client_run(c, 20);
+  }
+  assert_false(c->goaway);
+  uint8_t many[100 * sizeof ping];
+  for (size_t i = 0; i < 100; i++) {
+    memcpy(many + i * sizeof ping, ping, sizeof ping);
+  }
+  assert_true(send_all(c->fd, many, sizeof many));
+  client_run(c, 200);
+  assert_true(c->goaway);
+  assert_int_equal(c->goaway_error, NGHTTP2_ENHANCE_YOUR_CALM);
+  assert_int_equal(stats_of(&f).connections_flooded, 1);
+  client_close(c);
+  serves_still(&f);
+  fixture_end(&f);
+}
+
+static void bodies_in_single_bytes_end_the_connection(void **state) {
+  (void)state;
+  enum { LEN = 60000 };
+  fixture f;
+  fixture_init(&f);
+  fixture_start(&f);
+  client *c = client_open(&f);
+  uint8_t *frame = make_frame(LEN, false);
+  ask what = ask_for(frame, LEN + 5);
+  what.body.frame = 1;
+  client_ask(c, &what);
+  const uint64_t end = now_ms() + PATIENCE;
+  while (!c->eof && !c->goaway && now_ms() < end) {
+    client_turn(c, 1);
+  }
+  assert_int_equal(f.requests, 0);
+  assert_int_equal(stats_of(&f).connections_flooded, 1);
+  oa_free(frame);
+  client_close(c);
+  serves_still(&f);
+  fixture_end(&f);
+}
+
+/* --- slow peers --- */
+
+/* Lets STREAM have STEP bytes more now and then until it ends or WHOLE are
+ * sent. */
+static answer *trickle(client *c, int32_t stream, size_t step, size_t whole) {
+  source *s = &c->sources[(stream - 1) / 2];
+  answer *a = answer_of(c, stream);
+  const uint64_t end = now_ms() + PATIENCE;
+  while (!a->closed && !c->eof && now_ms() < end) {
+    s->stop = s->stop + step < whole ? s->stop + step : SIZE_MAX;
+    nghttp2_session_resume_data(c->session, stream);
+    client_run(c, 20);
+  }
+  return a;
+}
+
+static void a_body_below_the_rate_is_ended_and_one_above_it_is_not(
+    void **state) {
+  (void)state;
+  fixture f;
+  fixture_init(&f);
+  f.options.min_body_rate = 20000;
+  f.options.pace_ms = 400;
+  fixture_start(&f);
+  client *c = client_open(&f);
+  uint8_t *frame = make_frame(LONG, false);
+  static const size_t lengths[] = {20000, LONG};
+  for (size_t i = 0; i < 2; i++) {
+    ask what = ask_for(frame, LONG + 5);
+    frame[1] = 0;
+    frame[2] = (uint8_t)(lengths[i] >> 16);
+    frame[3] = (uint8_t)(lengths[i] >> 8);
+    frame[4] = (uint8_t)lengths[i];
+    what.body.len = lengths[i] + 5;
+    what.body.stop = 10;
+    const answer *a = trickle(c, client_ask(c, &what), 5, what.body.len);
+    assert_int_equal(a->grpc_status, OA_GRPC_DEADLINE_EXCEEDED);
+    assert_non_null(strstr(a->message, "bytes a second"));
+    assert_int_equal(stats_of(&f).bodies_late, i + 1);
+    what.body.stop = 10;
+    a = trickle(c, client_ask(c, &what), 6000, what.body.len);
+    assert_int_equal(a->grpc_status, 0);
+  }
+  oa_free(frame);
+  client_close(c);
+  await_held(&f, 0);
+  fixture_end(&f);
+}
+
+static void a_stream_may_rest_between_messages_but_not_inside(void **state) {
+  (void)state;
+  fixture f;
+  fixture_init(&f);
+  f.options.min_body_rate = 1000;
+  f.options.pace_ms = 300;
+  fixture_start(&f);
+  client *c = client_open(&f);
+  uint8_t *frame = make_frame(1000, false);
+  uint8_t both[2010];
+  memcpy(both, frame, 1005);
+  memcpy(both + 1005, frame, 1005);
+  ask what = ask_for(both, sizeof both);
+  what.path = STREAM_PATH;
+  what.body.stop = 1005;
+  const int32_t stream = client_ask(c, &what);
+  client_run(c, 1000);
+  assert_false(answer_of(c, stream)->closed);
+  assert_int_equal(read_count(&f, &f.messages), 1);
+  c->sources[0].stop = 1100;
+  nghttp2_session_resume_data(c->session, stream);
+  const answer *a = client_await(c, stream);
+  assert_int_equal(a->grpc_status, OA_GRPC_DEADLINE_EXCEEDED);
+  assert_int_equal(read_count(&f, &f.cancels), 1);
+  oa_free(frame);
+  client_close(c);
+  fixture_end(&f);
+}
+
+static void time_in_which_we_make_a_body_wait_does_not_count(void **state) {
+  (void)state;
+  fixture f;
+  fixture_init(&f);
+  f.options.min_body_rate = 1000;
+  f.options.pace_ms = 200;
+  fixture_start(&f);
+  client *c = client_open(&f);
+  carry_out(&f, PAUSE);
+  uint8_t *frame = make_frame(LONG, false);
+  ask what = ask_for(frame, LONG + 5);
+  const int32_t stream = client_ask(c, &what);
+  client_run(c, 1000);
+  assert_false(answer_of(c, stream)->closed);
+  carry_out(&f, RESUME);
+  assert_int_equal(client_await(c, stream)->grpc_status, 0);
+  oa_free(frame);
+  client_close(c);
+  fixture_end(&f);
+}
+
+/* Sends TEXT and then PART every 20 ms; the answer is the status. */
+static int drip(const fixture *f, const char *text, const char *part) {
+  const int fd = connect_to(oa_server_port(f->server, 0));
+  char reply[512];
+  const uint64_t end = now_ms() + PATIENCE;
+  struct pollfd wait = {.fd = fd, .events = POLLIN};
+  assert_true(send_all(fd, text, strlen(text)));
+  while (poll(&wait, 1, 20) == 0 && now_ms() < end) {
+    send_all(fd, part, strlen(part));
+  }
+  read_all(fd, reply, sizeof reply);
+  close(fd);
+  return strncmp(reply, "HTTP/1.1 ", 9) == 0 ? (int)strtol(reply + 9, NULL, 10)
+                                             : 0;
+}
+
+static void slow_requests_of_http1_are_answered_408(void **state) {
+  (void)state;
+  fixture f;
+  fixture_init(&f);
+  f.options.min_body_rate = 1000;
+  f.options.pace_ms = 300;
+  f.options.handshake_timeout_ms = 300;
+  fixture_start(&f);
+  assert_int_equal(
+      drip(&f,
+           "POST /v1/test HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\n",
+           "x"),
+      408);
+  assert_int_equal(
+      drip(&f,
+           "POST /v1/test HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "
+           "chunked\r\n\r\n",
+           "1\r\nx\r\n"),
+      408);
+  assert_int_equal(stats_of(&f).bodies_late, 2);
+  assert_int_equal(drip(&f, "POST /v1/test HTTP/1.1\r\n", "x: y\r\n"), 408);
+  assert_int_equal(stats_of(&f).connections_late, 1);
+  fixture_end(&f);
+}
+
+static void a_late_greeting_is_told_why(void **state) {
+  (void)state;
+  fixture f;
+  fixture_init(&f);
+  f.options.handshake_timeout_ms = 200;
+  fixture_start(&f);
+  const int fd = connect_to(oa_server_port(f.server, 0));
+  char text[512] = {0};
+  assert_true(send_all(fd, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 24));
+  read_all(fd, text, sizeof text);
+  /* The last frame: GOAWAY, 8 bytes, with SETTINGS_TIMEOUT. */
+  bool found = false;
+  for (size_t at = 0; at + 17 <= sizeof text; at++) {
+    found = found || (memcmp(text + at, "\0\0\x08\x07\0\0\0\0\0", 9) == 0 &&
+                      text[at + 16] == NGHTTP2_SETTINGS_TIMEOUT);
+  }
+  assert_true(found);
+  assert_int_equal(stats_of(&f).connections_late, 1);
+  close(fd);
+  serves_still(&f);
+  fixture_end(&f);
+}
+
+/* --- descriptors --- */
+
+static void connections_leave_descriptors_to_files(void **state) {
+  (void)state;
+  struct rlimit old;
+  assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+  const struct rlimit few = {.rlim_cur = 64, .rlim_max = old.rlim_max};
+  fixture f;
+  fixture_init(&f);
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+  fixture_start(&f);
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+  int fds[40];
+  for (size_t i = 0; i < 40; i++) {
+    fds[i] = connect_to(oa_server_port(f.server, 0));
+  }
+  const uint64_t end = now_ms() + PATIENCE;
+  while (stats_of(&f).connections_refused < 8 && now_ms() < end) {
+    pause_ms(1);
+  }
+  assert_int_equal(stats_of(&f).connections_refused, 8);
+  assert_int_equal(stats_of(&f).connections_now, 32);
+  for (size_t i = 0; i < 40; i++) {
+    close(fds[i]);
+  }
+  fixture_end(&f);
+}
+
+/* The highest descriptor that is open, and one. */
+static rlim_t descriptors(void) {
+  const int fd = dup(0);
+  assert_true(fd >= 0);
+  close(fd);
+  return (rlim_t)fd;
+}
+
+static void without_descriptors_accepting_rests_and_goes_on(void **state) {
+  (void)state;
+  fixture f;
+  fixture_init(&f);
+  fixture_start(&f);
+  uint8_t *frame = make_frame(30000, false);
+  ask what = ask_for(frame, 30005);
+  client *c = client_open(&f);
+  assert_int_equal(client_call(c, &what)->grpc_status, 0);
+  struct rlimit old;
+  assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+  /* These are there already; for their other ends nothing is left. */
+  int fds[10];
+  for (size_t i = 0; i < 10; i++) {
+    fds[i] = socket(AF_INET, SOCK_STREAM, 0);
+    assert_true(fds[i] >= 0);
+  }
+  const struct rlimit none = {.rlim_cur = descriptors(),
+                              .rlim_max = old.rlim_max};
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+  struct sockaddr_in where = {.sin_family = AF_INET,
+                              .sin_port = htons(oa_server_port(f.server, 0))};
+  where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const void *any = &where;
+  for (size_t i = 0; i < 10; i++) {
+    assert_int_equal(connect(fds[i], any, sizeof where), 0);
+  }
+  const size_t before = read_count(&f, &f.ticks);
+  await_count(&f, &f.ticks, before + 5);
+  assert_int_equal(client_call(c, &what)->grpc_status, 0);
+  /* Once a tick, not all the time. */
+  const uint64_t pauses = stats_of(&f).accept_pauses;
+  assert_true(pauses >= 3);
+  assert_true(pauses <= read_count(&f, &f.ticks) - before + 3);
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+  serves_still(&f);
+  for (size_t i = 0; i < 10; i++) {
+    close(fds[i]);
+  }
+  client_close(c);
+  oa_free(frame);
+  fixture_end(&f);
+}
+
+/* --- fairness --- */
+
+static void connections_take_turns_with_long_messages(void **state) {
+  (void)state;
+  enum { MANY = 40 };
+  fixture f;
+  fixture_init(&f);
+  f.options.body_budget = 400000;
+  f.options.stream_window = 16384;
+  fixture_start(&f);
+  client *many = client_open(&f);
+  client *few = client_open(&f);
+  client_run(many, 50);
+  client_run(few, 50);
+  uint8_t *frame = make_frame(LONG, false);
+  ask what = ask_for(frame, LONG + 5);
+  int32_t last = 0;
+  carry_out(&f, PAUSE);
+  for (int i = 0; i < MANY; i++) {
+    last = client_ask(many, &what);
+  }
+  client_run(many, 200);
+  uint8_t *other = make_frame(LONG - 1, false);
+  ask late = ask_for(other, LONG + 4);
+  const int32_t mine = client_ask(few, &late);
+  client_run(few, 100);
+  carry_out(&f, RESUME);
+  while (!answer_of(many, last)->closed || !answer_of(few, mine)->closed) {
+    client_turn(many, 1);
+    client_turn(few, 1);
+    assert_false(many->eof || few->eof);
+  }
+  assert_int_equal(answer_of(few, mine)->grpc_status, 0);
+  assert_int_equal(f.requests, MANY + 1);
+  size_t place = 0;
+  while (f.order[place] != LONG - 1) {
+    place++;
+  }
+  /* Not behind the forty that were there before it. */
+  assert_true(place < 8);
+  oa_free(frame);
+  oa_free(other);
+  client_close(many);
+  client_close(few);
+  fixture_end(&f);
+}
+
+static void usual_messages_pass_large_ones_that_crawl(void **state) {
+  (void)state;
+  enum { LARGE = 1000000, USUAL = 40000 };
+  fixture f;
+  fixture_init(&f);
+  f.options.body_budget = 800000;
+  f.options.body_limit = 1200000;
+  f.options.stream_window = 16384;
+  fixture_start(&f);
+  client *slow = client_open(&f);
+  client *good = client_open(&f);
+  client_run(slow, 50);
+  uint8_t *large = make_frame(LARGE, false);
+  uint8_t *usual = make_frame(USUAL, false);
+  ask what = ask_for(large, LARGE + 5);
+  what.body.stop = 100000;
+  const int32_t first = client_ask(slow, &what);
+  const int32_t second = client_ask(slow, &what);
+  client_run(slow, 100);
+  ask mine = ask_for(usual, USUAL + 5);
+  for (int i = 0; i < 20; i++) {
+    assert_int_equal(client_call(good, &mine)->grpc_status, 0);
+  }
+  /* What brings nothing is ended as soon as others need its memory. */
+  assert_int_equal(client_await(slow, first)->grpc_status,
+                   OA_GRPC_DEADLINE_EXCEEDED);
+  assert_int_equal(client_await(slow, second)->grpc_status,
+                   OA_GRPC_DEADLINE_EXCEEDED);
+  await_held(&f, 0);
+  oa_free(large);
+  oa_free(usual);
+  client_close(slow);
+  client_close(good);
+  fixture_end(&f);
+}
+
+static void requests_sent_ahead_are_all_answered_in_turns(void **state) {
+  (void)state;
+  enum { AHEAD = 500 };
+  static const char one[] =
+      "POST /v1/test HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab";
+  static const char last[] =
+      "POST /v1/test HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+      "Content-Length: 2\r\n\r\nab";
+  fixture f;
+  fixture_init(&f);
+  fixture_start(&f);
+  const int fd = connect_to(oa_server_port(f.server, 0));
+  char *text = oa_malloc((size_t)AHEAD * 512);
+  assert_non_null(text);
+  for (size_t i = 0; i + 1 < AHEAD; i++) {
+    memcpy(text + i * (sizeof one - 1), one, sizeof one - 1);
+  }
+  assert_true(send_all(fd, text, (AHEAD - 1) * (sizeof one - 1)));
+  assert_true(send_all(fd, last, sizeof last - 1));
+  read_all(fd, text, (size_t)AHEAD * 512);
+  size_t answers = 0;
+  for (char *at = text; (at = strstr(at, "HTTP/1.1 200 ")) != NULL; at++) {
+    answers++;
+  }
+  assert_int_equal(answers, AHEAD);
+  oa_free(text);
+  close(fd);
+  fixture_end(&f);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_bucket_gives_its_burst_and_then_its_rate),
+      cmocka_unit_test(calls_that_are_canceled_all_the_time_end_the_connection),
+      cmocka_unit_test(answers_that_pile_up_end_the_connection),
+      cmocka_unit_test(bodies_in_single_bytes_end_the_connection),
+      cmocka_unit_test(a_body_below_the_rate_is_ended_and_one_above_it_is_not),
+      cmocka_unit_test(a_stream_may_rest_between_messages_but_not_inside),
+      cmocka_unit_test(time_in_which_we_make_a_body_wait_does_not_count),
+      cmocka_unit_test(slow_requests_of_http1_are_answered_408),
+      cmocka_unit_test(a_late_greeting_is_told_why),
+      cmocka_unit_test(connections_leave_descriptors_to_files),
+      cmocka_unit_test(without_descriptors_accepting_rests_and_goes_on),
+      cmocka_unit_test(connections_take_turns_with_long_messages),
+      cmocka_unit_test(usual_messages_pass_large_ones_that_crawl),
+      cmocka_unit_test(requests_sent_ahead_are_all_answered_in_turns),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
