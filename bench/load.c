@@ -67,8 +67,9 @@ static void wait_for_events(load *run, struct pollfd *fds) {
 static void run_load(load *run) {
   struct pollfd fds[MAX_CONNECTIONS];
   run->begin = now_ns();
-  /* With a rate there may be one request for all: each in turn comes first. */
-  for (unsigned first = 0; run->ok + run->failed < run->requests; first++) {
+  while (run->ok + run->failed < run->requests) {
+    /* With a rate there may be one request for all: each has one in turn. */
+    const size_t first = run->next;
     for (unsigned i = 0; i < run->connections; i++) {
       connection *conn = &run->conns[(first + i) % run->connections];
       run->protocol->start(conn);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 #ifdef __GLIBC__
@@ -179,6 +180,17 @@ static void tune_memory(void) {
 #endif
 }
 
+/* The soft limit of descriptors is often 1024, for the sake of programs that use
+ * select(); this one does not. */
+static void take_descriptors(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+      limit.rlim_cur < limit.rlim_max) {
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit); /* else it stays as it is */
+  }
+}
+
 static void open_notify(house *h) {
   char why[TEXT_SIZE];
   const oa_notify_environment from = {
@@ -218,6 +230,7 @@ static int run_in(house *h, oa_config *config) {
 int oa_service_run(oa_config *config, oa_read_again again, void *context) {
   house h = {.notify = {.fd = -1}, .again = again, .context = context};
   tune_memory();
+  take_descriptors();
   if (!hold_signals()) {
     return oa_service_fail(OA_EXIT_RUNTIME, "cannot set up signals");
   }

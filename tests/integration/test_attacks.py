@@ -153,13 +153,11 @@ def test_without_descriptors_open_connections_go_on_and_accepting_resumes(start)
 
 
 def test_limits_follow_the_process_limit_of_descriptors(start):
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(512, hard), hard))
-    try:
-        service = start("limits.connections=1000000")
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    assert any("limits.connections" in line for line in service.lines), service.output()
+    """The soft limit is raised to the hard one first."""
+    service = start("limits.connections=1000000", prefix=("prlimit", "--nofile=300:512"))
+    assert resource.prlimit(service.pid, resource.RLIMIT_NOFILE) == (512, 512)
+    assert any("may open 512 files only" in line and "limits.connections" in line
+               for line in service.lines), service.output()
     assert service.stop() == 0
 
 

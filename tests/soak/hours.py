@@ -109,7 +109,10 @@ def run(directory, pack, seconds, rate, settings=(), show=False):
             stdout=subprocess.PIPE, text=True)
         samples, worst = watch(service, load, begin, seconds, show)
         took = time.monotonic() - begin
-        result = json.loads(load.communicate()[0])
+        said = load.communicate()[0]
+        if not said:
+            raise SystemExit("the load ended early; the service said:\n" + service.output())
+        result = json.loads(said)
         cpu = cpu_seconds(service.pid) - cpu
         peak = service.memory("VmHWM")
         status = service.stop()
