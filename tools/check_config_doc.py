@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fails when docs/configuration.md does not say what the program knows.
 
-The keys come from the program's own table (src/service/config_table.c), which
+The keys come from the program's own table (src/config/config_table.c), which
 is compiled with a few lines that print it.  In the document every key is a
 row that begins with the key and its environment variable in backquotes; a key
 that works also shows its default there.
@@ -16,11 +16,11 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DOCUMENT = "docs/configuration.md"
-TABLE = "src/service/config_table.c"
+TABLE = "src/config/config_table.c"
 
 PRINTER = """
 #include <stdio.h>
-#include "service/config_table.h"
+#include "config/config_table.h"
 int main(void) {
   for (size_t i = 0; i < oa_config_key_count; i++) {
     const oa_config_key *key = &oa_config_keys[i];

@@ -15,6 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 LOW = {"base", "codec", "wire", "arrow", "net"}
 STORED = LOW | {"otlp", "store"}
 EXITS = STORED | {"otap", "flight", "forward"}
+TAKEN = EXITS | {"ingest", "config"}
 
 ALLOWED = {
     "base": set(),
@@ -27,8 +28,11 @@ ALLOWED = {
     "otap": {"base", "codec", "wire", "arrow", "otlp"},
     "flight": {"base", "codec", "wire", "arrow", "otlp"},
     "forward": {"base", "codec", "net", "otlp", "store"},
-    "service": EXITS,
-    "api": EXITS | {"service", "include"},
+    "ingest": STORED,
+    "config": {"base", "net", "ingest", "include"},
+    "receive": TAKEN,
+    "service": TAKEN | {"receive"},
+    "api": TAKEN | {"receive", "service", "include"},
     "cli": {"include", "cli"},
 }
 
@@ -37,15 +41,15 @@ ALLOWED = {
 PUBLIC_BASE = "otlp_arrow_base.h"
 
 LIBRARIES = {
-    "uv.h": {"base", "net", "store", "service"},
+    "uv.h": {"base", "net", "store", "ingest", "service"},
     "nghttp2/": {"net"},
-    "openssl/": {"net", "service"},
+    "openssl/": {"net", "receive", "service"},
     "libdeflate.h": {"codec"},
     "zstd": {"codec"},
     "lz4": {"codec"},
     "xxhash.h": {"base", "codec", "otlp"},
     "microhttpd.h": {"service"},
-    "yaml.h": {"service"},
+    "yaml.h": {"config"},
     "jansson.h": {"otlp", "service", "cli"},
 }
 

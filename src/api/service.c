@@ -4,9 +4,9 @@
 #include "service/service.h"
 
 #include "base/mem.h"
+#include "config/config.h"
 #include "net/inherit.h"
 #include "otlp_arrow.h"
-#include "service/config.h"
 #include "service/secure.h"
 
 extern char **environ;

@@ -180,8 +180,8 @@ static void tune_memory(void) {
 #endif
 }
 
-/* The soft limit of descriptors is often 1024, for the sake of programs that use
- * select(); this one does not. */
+/* The soft limit of descriptors is often 1024, for the sake of programs that
+ * use select(); this one does not. */
 static void take_descriptors(void) {
   struct rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit) == 0 &&

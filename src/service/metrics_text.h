@@ -8,9 +8,9 @@
 #define OA_SERVICE_METRICS_TEXT_H
 
 #include "base/buf.h"
+#include "ingest/counters.h"
+#include "ingest/pipeline.h"
 #include "net/server.h"
-#include "service/counters.h"
-#include "service/pipeline.h"
 #include "store/store.h"
 
 #define OA_METRICS_CONTENT_TYPE \

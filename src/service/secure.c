@@ -4,8 +4,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "service/auth.h"
-#include "service/config_value.h"
+#include "config/config_value.h"
+#include "receive/auth.h"
 
 oa_status oa_secure_load_tls(oa_tls_context **out, const oa_config *config,
                              const oa_log *log, oa_error *error) {

@@ -8,8 +8,8 @@
 #define OA_SERVICE_SECURE_H
 
 #include "base/log.h"
+#include "config/config.h"
 #include "net/tls.h"
-#include "service/config.h"
 
 /* *OUT is NULL when CONFIG has no certificate.  What is wrong but usable is
  * logged.  OA_ERR_CONFIG names the file; OA_ERR_NOMEM. */

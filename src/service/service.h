@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "service/config.h"
+#include "config/config.h"
 
 typedef struct oa_service oa_service;
 

@@ -13,14 +13,14 @@
 
 #include "base/account.h"
 #include "base/log.h"
+#include "ingest/counters.h"
+#include "ingest/pipeline.h"
 #include "net/inherit.h"
 #include "net/server.h"
+#include "receive/auth.h"
+#include "receive/receive.h"
 #include "service/admin.h"
-#include "service/auth.h"
-#include "service/counters.h"
 #include "service/metrics_text.h"
-#include "service/pipeline.h"
-#include "service/receive.h"
 #include "service/service.h"
 #include "store/store.h"
 

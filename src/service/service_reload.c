@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "service/config_change.h"
+#include "config/config_change.h"
 #include "service/secure.h"
 #include "service/service_impl.h"
 

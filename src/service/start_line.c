@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "service/config_value.h"
+#include "config/config_value.h"
 
 enum { PART_SIZE = 300 };
 

@@ -5,7 +5,7 @@
 #define OA_SERVICE_START_LINE_H
 
 #include "base/log.h"
-#include "service/config.h"
+#include "config/config.h"
 
 typedef struct oa_start_line {
   const char *version;

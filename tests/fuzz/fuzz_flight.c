@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "flight/put.h"
-#include "service/flight_ticket.h"
+#include "receive/flight_ticket.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

@@ -10,9 +10,9 @@
 
 #include "flight_trial.h"
 
-#include "service/ack_line.h"
-#include "service/flight_impl.h"
-#include "service/flight_pipeline.h"
+#include "ingest/ack_line.h"
+#include "ingest/pipeline_flush.h"
+#include "receive/flight_impl.h"
 
 /* A call and what became of it. */
 typedef struct fake_call {

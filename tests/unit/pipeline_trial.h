@@ -7,9 +7,9 @@
 
 #include <dirent.h>
 
+#include "ingest/counters.h"
 #include "net_trial.h"
 #include "otlp/otlp.h"
-#include "service/counters.h"
 #include "store/store_impl.h"
 #include "wire/emit.h"
 

@@ -6,7 +6,7 @@
 #define OA_TESTS_UNIT_RECEIVE_TRIAL_H
 
 #include "pipeline_trial.h"
-#include "service/receive.h"
+#include "receive/receive.h"
 
 enum { TALK_SIZE = 65536 };
 

@@ -13,7 +13,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "service/auth_keys.h"
+#include "receive/auth_keys.h"
 
 static int setup(void **state) {
   char *path = strdup("/tmp/oa_keys_XXXXXX");

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "service/config_change.h"
+#include "config/config_change.h"
 
 typedef struct pair {
   oa_config a;

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "service/config.h"
+#include "config/config.h"
 
 typedef struct mistake {
   const char *yaml;

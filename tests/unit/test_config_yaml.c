@@ -13,9 +13,9 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "service/config.h"
-#include "service/config_table.h"
-#include "service/config_value.h"
+#include "config/config.h"
+#include "config/config_table.h"
+#include "config/config_value.h"
 
 /* A test that is given a fresh configuration. */
 #define WITH(TEST) cmocka_unit_test_setup_teardown(TEST, setup, teardown)

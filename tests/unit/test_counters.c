@@ -11,7 +11,7 @@
 #include <time.h>
 
 #include "base/mem.h"
-#include "service/counters.h"
+#include "ingest/counters.h"
 
 static void blocks_are_whole_cache_lines(void **state) {
   (void)state;

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "service/flight_source.h"
+#include "receive/flight_source.h"
 
 typedef struct place {
   char root[64];

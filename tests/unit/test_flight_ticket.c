@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "service/flight_ticket.h"
+#include "receive/flight_ticket.h"
 
 static oa_cursor over(const char *text) {
   return oa_cursor_over(text, strlen(text));

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "service/http_field.h"
+#include "net/http_field.h"
 
 static bool is_json(const char *value) {
   return oa_field_is_type(value, strlen(value), "application/json");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From a request on a socket to rows in a file. */
 #include "pipeline_trial.h"
-#include "service/receive.h"
+#include "receive/receive.h"
 
 enum { FOREVER = 3600 };
 

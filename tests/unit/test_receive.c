@@ -2,8 +2,8 @@
 /* Requests find their protocol, and those that fit none are told what would
  * fit. */
 #include "net_trial.h"
+#include "receive/receive_answer.h"
 #include "receive_trial.h"
-#include "service/receive_answer.h"
 
 #define COLLECTOR "/opentelemetry.proto.collector."
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "ingest/writer.h"
 #include "pipeline_trial.h"
-#include "service/writer.h"
 
 typedef struct trial {
   yard yard;

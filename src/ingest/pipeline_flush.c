@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Waiting until what was taken is in the files. */
+#include "ingest/pipeline_flush.h"
+#include "base/clock.h"
+#include "ingest/pipeline_impl.h"
+
+enum { NS_PER_MS = 1000000, POLL_MS = 5 };
+
+void oa_pipeline_wake_all(oa_pipeline *p) {
+  uv_mutex_lock(&p->server_lock);
+  for (unsigned i = 0; p->server != NULL && i < p->options.threads; i++) {
+    oa_server_wake(p->server, i);
+  }
+  uv_mutex_unlock(&p->server_lock);
+}
+
+static bool has_server(oa_pipeline *p) {
+  uv_mutex_lock(&p->server_lock);
+  const bool has = p->server != NULL;
+  uv_mutex_unlock(&p->server_lock);
+  return has;
+}
+
+static bool all_flushed(oa_pipeline *p, uint64_t number) {
+  for (unsigned i = 0; i < p->options.threads; i++) {
+    if (atomic_load(&p->threads[i].flushed) < number) {
+      return false;
+    }
+  }
+  return true;
+}
+
+oa_status oa_pipeline_flush(oa_pipeline *p, uint32_t timeout_ms) {
+  const uint64_t end =
+      oa_clock_monotonic_ns() + (uint64_t)timeout_ms * NS_PER_MS;
+  const uint64_t number = atomic_fetch_add(&p->flush, 1) + 1;
+  oa_pipeline_wake_all(p);
+  while (has_server(p) && !all_flushed(p, number)) {
+    if (oa_clock_monotonic_ns() >= end) {
+      return OA_ERR_BUSY;
+    }
+    uv_sleep(POLL_MS);
+  }
+  const uint64_t now = oa_clock_monotonic_ns();
+  const uint64_t left = now < end ? (end - now) / NS_PER_MS : 0;
+  return oa_writer_drain(p->writer, (uint32_t)left);
+}
+
+/* --- without standing still --- */
+
+void oa_pipeline_flush_begin(oa_pipeline *p, unsigned thread,
+                             oa_flush_wait *wait) {
+  oa_flush_wait **head = &p->threads[thread].waits;
+  wait->number = atomic_fetch_add(&p->flush, 1) + 1;
+  wait->handed_over = false;
+  wait->next = *head;
+  wait->link = head;
+  if (wait->next != NULL) {
+    wait->next->link = &wait->next;
+  }
+  *head = wait;
+  oa_pipeline_wake_all(p);
+}
+
+void oa_pipeline_flush_forget(oa_flush_wait *wait) {
+  if (wait->link == NULL) {
+    return;
+  }
+  *wait->link = wait->next;
+  if (wait->next != NULL) {
+    wait->next->link = wait->link;
+  }
+  wait->link = NULL;
+}
+
+/* Whether all that WAIT waits for is in the files. */
+static bool is_done(oa_pipeline *p, oa_flush_wait *wait) {
+  if (!wait->handed_over && !all_flushed(p, wait->number)) {
+    return false;
+  }
+  /* Only after that, so that what was handed over is counted. */
+  uint64_t submitted;
+  uint64_t written;
+  oa_writer_count(p->writer, &submitted, &written);
+  if (!wait->handed_over) {
+    wait->handed_over = true;
+    wait->batches = submitted;
+  }
+  return written >= wait->batches;
+}
+
+void oa_pipeline_tell_flushed(oa_pipeline *p, unsigned thread) {
+  oa_flush_wait **at = &p->threads[thread].waits;
+  while (*at != NULL) {
+    oa_flush_wait *wait = *at;
+    if (is_done(p, wait)) {
+      oa_pipeline_flush_forget(wait);
+      wait->done(wait);
+      at = &p->threads[thread].waits; /* DONE may have changed the list */
+    } else {
+      at = &wait->next;
+    }
+  }
+}

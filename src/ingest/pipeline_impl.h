@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pipeline_impl.h - what pipeline.c (the way of requests), pipeline_commit.c
+ * (waiting for their own rows) and pipeline_flush.c (waiting for all) share. */
+#ifndef OA_INGEST_PIPELINE_IMPL_H
+#define OA_INGEST_PIPELINE_IMPL_H
+
+#include <stdatomic.h>
+#include <uv.h>
+
+#include "ingest/backlog.h"
+#include "ingest/commit.h"
+#include "ingest/pipeline.h"
+#include "ingest/writer.h"
+
+/* What one I/O thread has decoded and not handed over yet. */
+typedef struct oa_shard {
+  oa_otlp_builder *builder; /* NULL until the first request */
+  uint64_t items;
+  bool acked;        /* some of its rows' senders have their OK */
+  uint64_t bytes;    /* of the messages that its rows came in */
+  uint64_t since_ns; /* of its first row */
+  oa_commit *commit; /* NULL = nobody waits for it */
+} oa_shard;
+
+typedef struct oa_pipeline_thread {
+  _Alignas(64) oa_shard shards[OA_SIGNAL_COUNT];
+  _Atomic uint64_t rows[OA_SIGNAL_COUNT]; /* for other threads to look at */
+  _Atomic uint64_t bytes;
+  _Atomic uint64_t flushed; /* the last flush that this thread has done */
+  uint64_t busy_ns;         /* when the last request came */
+  uint64_t paused_ns;       /* since when */
+  bool paused;
+  bool stalled; /* paused for too long: refuse until the writer goes on */
+  bool trimmed;
+  struct oa_flush_wait *waits; /* flushes that somebody here waits for */
+  oa_commit *commits; /* handed over and not over yet, the oldest first */
+  bool commit_soon;   /* a shard has a commit */
+  bool wake_asked;    /* to hand such shards over */
+  uint64_t cycle;     /* of the writer, when that was done last */
+} oa_pipeline_thread;
+
+struct oa_pipeline {
+  oa_pipeline_options options;
+  oa_writer *writer;
+  uv_mutex_t server_lock; /* it lives while it is woken from other threads */
+  oa_server *server;
+  _Atomic uint64_t ords;
+  _Atomic uint64_t flush;         /* number of the last flush asked for */
+  _Atomic uint64_t full_since_ns; /* 0 = there is room */
+  atomic_bool ending;
+  oa_backlog backlog;
+  oa_pipeline_thread *threads;
+};
+
+/* Hands the shard's rows to the writer.  Does nothing when memory is short: the
+ * next tick tries again. */
+void oa_pipeline_hand_over(oa_pipeline *pipeline, unsigned thread,
+                           oa_signal signal);
+
+/* A batch of unusually large rows goes to the writer by its bytes. */
+#define OA_PIPELINE_BATCH_BYTES ((size_t)32 << 20)
+
+/* The same, when there is less memory. */
+size_t oa_pipeline_batch_bytes(const oa_pipeline *pipeline);
+
+/* Whether new requests are to be refused for lack of memory. */
+bool oa_pipeline_is_short(const oa_pipeline *pipeline);
+
+/* Decodes the request into the shard's builder; *BEFORE is the number of its
+ * rows then.  Those go to the writer when they are in the way.  Statuses of the
+ * decoder; OA_ERR_LIMIT: it does not fit an empty builder either. */
+oa_status oa_pipeline_decode_into(oa_pipeline *pipeline,
+                                  const oa_intake *intake, int64_t *before,
+                                  oa_outcome *out, oa_error *error);
+
+oa_status oa_pipeline_ensure_builder(oa_pipeline *pipeline, oa_shard *shard,
+                                     oa_signal signal);
+
+/* Before a request is decoded that will wait: makes the shard's commit.
+ * OA_ERR_NOMEM. */
+oa_status oa_pipeline_prepare_commit(oa_shard *shard);
+
+/* Nobody came to wait: an empty request, or a bad one. */
+void oa_pipeline_drop_unused_commit(oa_shard *shard);
+
+/* Its rows are in the shard. */
+void oa_pipeline_add_wait(oa_pipeline *pipeline, unsigned thread,
+                          oa_shard *shard, oa_ack_wait *wait, oa_ack level);
+
+/* The shard's batch was handed over with its COMMIT. */
+void oa_pipeline_watch_commit(oa_pipeline_thread *thread, oa_commit *commit);
+
+/* Hands over the shards that somebody waits for, unless the writer is busy:
+ * then they grow until it is not. */
+void oa_pipeline_commit(oa_pipeline *pipeline, unsigned thread);
+
+/* Tells those whose rows are safe, or lost. */
+void oa_pipeline_settle(oa_pipeline *pipeline, unsigned thread);
+
+/* The end of the thread: nobody can wait any longer. */
+void oa_pipeline_abandon_waits(oa_pipeline *pipeline, unsigned thread);
+
+/* Once the writer has ended. */
+void oa_pipeline_free_commits(oa_pipeline_thread *thread);
+
+/* Has every I/O thread look what there is to do.  Any thread. */
+void oa_pipeline_wake_all(oa_pipeline *pipeline);
+
+/* Calls those on THREAD whose flush is done. */
+void oa_pipeline_tell_flushed(oa_pipeline *pipeline, unsigned thread);
+
+#endif

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What requests may take, and what is done when that is not there.
+ *
+ * All memory that senders can make grow is in one account.  A builder has a
+ * bound of its own besides, so that one request cannot have all of it: what
+ * does not even fit an empty builder is refused for ever, and everything else
+ * may come again. */
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "ingest/pipeline_impl.h"
+
+enum {
+  /* A batch goes to the writer at this part of the memory, for each thread and
+   * whatever its rows: so shards take half of it at most, and what is written
+   * and what waits finds the rest. */
+  BATCH_PART = 6,
+  /* Free memory below this part is left to requests that are under way. */
+  RESERVE_PART = 16,
+  /* What a builder holds without rows, or for few, after a request that failed:
+   * more is given back. */
+  KEEP = 4 << 20,
+};
+
+size_t oa_pipeline_batch_bytes(const oa_pipeline *p) {
+  const oa_account *account = p->options.limits.account;
+  const size_t most = OA_PIPELINE_BATCH_BYTES;
+  if (account == NULL) {
+    return most;
+  }
+  const size_t part = account->limit / BATCH_PART / p->options.threads;
+  return part < most ? part : most;
+}
+
+bool oa_pipeline_is_short(const oa_pipeline *p) {
+  const oa_account *account = p->options.limits.account;
+  return account != NULL && oa_account_used(account) >=
+                                account->limit - account->limit / RESERVE_PART;
+}
+
+uint32_t oa_pipeline_retry_ms(oa_pipeline *p) {
+  oa_pipeline_stats stats;
+  oa_pipeline_get_stats(p, &stats);
+  return oa_backlog_delay_ms(&p->backlog, stats.bytes_buffered,
+                             oa_clock_monotonic_ns());
+}
+
+oa_status oa_pipeline_ensure_builder(oa_pipeline *p, oa_shard *s,
+                                     oa_signal signal) {
+  if (s->builder == NULL) {
+    s->builder = oa_writer_reuse(p->writer, signal);
+  }
+  if (s->builder != NULL) {
+    return OA_OK;
+  }
+  OA_TRY(oa_otlp_builder_new(&s->builder, signal, &p->ords));
+  oa_otlp_limits limits = p->options.limits;
+  const uint64_t rows = p->options.max_rows[signal];
+  limits.max_rows = rows < UINT32_MAX ? (uint32_t)rows : 0;
+  oa_otlp_builder_set_limits(s->builder, &limits);
+  return OA_OK;
+}
+
+/* Gives back what nobody uses at the moment.  False: there was nothing. */
+static bool make_room(oa_pipeline *p, oa_pipeline_thread *t) {
+  const oa_account *account = p->options.limits.account;
+  const size_t before = account == NULL ? 0 : oa_account_used(account);
+  oa_writer_trim(p->writer);
+  for (size_t i = 0; i < OA_SIGNAL_COUNT; i++) {
+    oa_otlp_builder *builder = t->shards[i].builder;
+    if (builder != NULL && oa_otlp_builder_rows(builder) == 0) {
+      oa_otlp_builder_reset(builder, 0);
+    }
+  }
+  return account != NULL && oa_account_used(account) < before;
+}
+
+/* After a failure: a builder that has grown for nothing does not stay so. */
+static void shrink(oa_pipeline *p, const oa_intake *intake) {
+  oa_shard *s = &p->threads[intake->thread].shards[intake->signal];
+  if (s->builder == NULL || oa_otlp_builder_held(s->builder) <= KEEP) {
+    return;
+  }
+  if (oa_otlp_builder_rows(s->builder) == 0) {
+    oa_otlp_builder_reset(s->builder, 0);
+  } else if (oa_otlp_builder_held(s->builder) / 2 >
+             oa_otlp_builder_memory(s->builder)) {
+    oa_pipeline_hand_over(p, intake->thread, intake->signal);
+  }
+}
+
+/* Decodes into the shard's builder, which is made when there is none. */
+static oa_status try_decode(oa_pipeline *p, const oa_intake *intake,
+                            int64_t *before, oa_outcome *out, oa_error *error) {
+  oa_pipeline_thread *t = &p->threads[intake->thread];
+  oa_shard *s = &t->shards[intake->signal];
+  OA_TRY(oa_pipeline_ensure_builder(p, s, intake->signal));
+  if (intake->ack != OA_ACK_MEMORY) {
+    OA_TRY(oa_pipeline_prepare_commit(s));
+  }
+  *before = oa_otlp_builder_rows(s->builder);
+  if (*before == 0) {
+    s->since_ns = t->busy_ns;
+  }
+  *error = (oa_error){0};
+  const oa_status status =
+      intake->decode(intake->input, s->builder, &out->result, error);
+  out->decoded = true;
+  return status;
+}
+
+/* Whether the request may fit once what it met is out of the way, which is
+ * begun with. */
+static bool clear_way(oa_pipeline *p, const oa_intake *intake, oa_status status,
+                      int64_t before) {
+  oa_pipeline_thread *t = &p->threads[intake->thread];
+  oa_shard *s = &t->shards[intake->signal];
+  if (status == OA_ERR_NOMEM) {
+    return make_room(p, t);
+  }
+  if (status != OA_ERR_LIMIT || before == 0) {
+    return false;
+  }
+  /* The rows before were in the way: they go, and an empty builder comes. */
+  oa_pipeline_drop_unused_commit(s);
+  oa_pipeline_hand_over(p, intake->thread, intake->signal);
+  return s->builder == NULL;
+}
+
+oa_status oa_pipeline_decode_into(oa_pipeline *p, const oa_intake *intake,
+                                  int64_t *before, oa_outcome *out,
+                                  oa_error *error) {
+  oa_status status = try_decode(p, intake, before, out, error);
+  if (status != OA_ERR_NOMEM && status != OA_ERR_LIMIT) {
+    return status;
+  }
+  const bool cleared = clear_way(p, intake, status, *before);
+  if (cleared && !intake->once) {
+    status = try_decode(p, intake, before, out, error);
+  } else if (status == OA_ERR_LIMIT && *before > 0) {
+    /* It may fit when it comes again. */
+    status = oa_error_set(error, OA_ERR_NOMEM, "the buffer is full");
+  }
+  if (status == OA_ERR_NOMEM || status == OA_ERR_LIMIT) {
+    shrink(p, intake);
+  }
+  return status;
+}
