@@ -48,10 +48,15 @@ static void wait_for_events(load *run, struct pollfd *fds) {
         .events = (short)(POLLIN | (unsent ? POLLOUT : 0)),
     };
     full = full && conn->in_flight >= run->streams;
+    for (size_t r = 0; r < conn->resting_count; r++) {
+      const int64_t left = conn->resting[r] - now_ns();
+      wait = left < wait ? left : wait;
+    }
   }
+  wait = wait > 0 ? wait : 0;
   if (!full && due != INT64_MAX) {
-    const int64_t left = due - now_ns();
-    wait = left > 0 ? left : 0;
+    const int64_t left = due - now_ns() > 0 ? due - now_ns() : 0;
+    wait = left < wait ? left : wait;
   }
   const struct timespec limit = {wait / 1000000000, wait % 1000000000};
   const int ready = ppoll(fds, run->connections, &limit, NULL);

@@ -55,8 +55,10 @@ typedef struct protocol {
 struct connection {
   load *run;
   int fd;
-  SSL *ssl; /* NULL: cleartext */
-  size_t in_flight;
+  SSL *ssl;         /* NULL: cleartext */
+  size_t in_flight; /* with those that rest */
+  int64_t *resting; /* until when, of refused requests; one a stream */
+  size_t resting_count;
   uint8_t *out; /* bytes to send next */
   size_t out_len, out_room, out_sent;
   nghttp2_session *session;
@@ -101,7 +103,7 @@ bool framed(const load *run); /* the prefix is sent too */
 int64_t next_due(const load *run);
 size_t take_next(load *run);
 void count_ok(load *run, size_t bytes, int64_t start);
-void count_refused(load *run, size_t number);
+void count_refused(load *run, size_t number, bool rests);
 void count_failed(load *run, size_t count, int http, int grpc);
 
 /* load_link.c */

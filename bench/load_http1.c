@@ -55,7 +55,7 @@ static void finish(connection *conn) {
   if (run->any_status || x->status == 200) {
     count_ok(run, run->frames[x->number % run->frame_count].len, x->start);
   } else if (x->status == UNAVAILABLE_HTTP || x->status == TOO_MANY_HTTP) {
-    count_refused(run, x->number);
+    count_refused(run, x->number, false);
   } else {
     count_failed(run, 1, x->status, -1);
   }

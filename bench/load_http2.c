@@ -15,7 +15,8 @@ typedef struct call {
   int64_t start;
   int http_status;
   int grpc_status;
-  char text[400]; /* what an answer says that is not good */
+  int64_t retry_ns; /* when the server wants to see it again; 0 = not said */
+  char text[400];   /* what an answer says that is not good */
   size_t text_len;
 } call;
 
@@ -41,6 +42,58 @@ static ssize_t read_body(nghttp2_session *session, int32_t stream,
   return (ssize_t)take;
 }
 
+/* The next digit of base64 at *AT, or -1. */
+static int digit(const uint8_t **at, const uint8_t *end) {
+  static const char digits[] =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  const char *found = *at < end ? strchr(digits, *(*at)++) : NULL;
+  return found == NULL || *found == '\0' ? -1 : (int)(found - digits);
+}
+
+static uint64_t number_at(const uint8_t **at, const uint8_t *end) {
+  uint64_t value = 0;
+  for (unsigned shift = 0; *at < end && shift < 64; shift += 7) {
+    const uint8_t byte = *(*at)++;
+    value |= (uint64_t)(byte & 0x7f) << shift;
+    if (byte < 0x80) {
+      break;
+    }
+  }
+  return value;
+}
+
+/* google.rpc.RetryInfo.retry_delay in a grpc-status-details-bin, or 0.  It is
+ * the last there: Any {2: RetryInfo {1: Duration {1: seconds, 2: nanos}}}. */
+static int64_t retry_delay(const uint8_t *text, size_t len) {
+  static const char name[] = "google.rpc.RetryInfo";
+  uint8_t bytes[512];
+  size_t count = 0;
+  uint32_t bits = 0;
+  unsigned have = 0;
+  int next;
+  for (const uint8_t *at = text;
+       (next = digit(&at, text + len)) >= 0 && count < sizeof bytes;) {
+    bits = bits << 6 | (uint32_t)next;
+    have += 6;
+    if (have >= 8) {
+      have -= 8;
+      bytes[count++] = (uint8_t)(bits >> have);
+    }
+  }
+  const uint8_t *found = memmem(bytes, count, name, sizeof name - 1);
+  if (found == NULL) {
+    return 0;
+  }
+  const uint8_t *at = found + sizeof name - 1 + 4; /* two tags and lengths */
+  const uint8_t *end = bytes + count;
+  uint64_t delay = 0;
+  while (at < end) {
+    const uint8_t tag = *at++;
+    delay += number_at(&at, end) * (tag == 0x08 ? 1000000000 : 1);
+  }
+  return (int64_t)delay;
+}
+
 static int on_header(nghttp2_session *session, const nghttp2_frame *about,
                      const uint8_t *name, size_t name_len, const uint8_t *value,
                      size_t value_len, uint8_t flags, void *user) {
@@ -49,6 +102,10 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *about,
   char text[16];
   if (c != NULL && name_len == 12 && memcmp(name, "grpc-message", 12) == 0) {
     put_text(c, value, value_len);
+  }
+  if (c != NULL && name_len == 23 &&
+      memcmp(name, "grpc-status-details-bin", 23) == 0) {
+    c->retry_ns = retry_delay(value, value_len);
   }
   if (c == NULL || value_len >= sizeof text) {
     return 0;
@@ -73,14 +130,21 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream,
   return 0;
 }
 
-static void finish(load *run, const call *c, uint32_t code) {
+/* False: it was refused, and its stream rests for as long as the server said.
+ */
+static bool finish(connection *conn, const call *c, uint32_t code) {
+  load *run = conn->run;
   const bool grpc = run->kind == LOAD_GRPC;
   if (run->any_status
           ? c->http_status != 0
           : c->http_status == 200 && (!grpc || c->grpc_status == 0)) {
     count_ok(run, c->body.len, c->start);
   } else if (grpc ? c->grpc_status == UNAVAILABLE : c->http_status == 503) {
-    count_refused(run, c->number);
+    count_refused(run, c->number, c->retry_ns > 0);
+    if (c->retry_ns > 0) {
+      conn->resting[conn->resting_count++] = now_ns() + c->retry_ns;
+      return false;
+    }
   } else {
     if (run->failed == 0) {
       fprintf(stderr, "load: HTTP %d, gRPC %d, HTTP/2 error %u, \"%.*s\"\n",
@@ -89,6 +153,7 @@ static void finish(load *run, const call *c, uint32_t code) {
     }
     count_failed(run, 1, c->http_status, c->grpc_status);
   }
+  return true;
 }
 
 static int on_close(nghttp2_session *session, int32_t stream, uint32_t code,
@@ -96,9 +161,8 @@ static int on_close(nghttp2_session *session, int32_t stream, uint32_t code,
   connection *conn = user;
   call *c = nghttp2_session_get_stream_user_data(session, stream);
   if (c != NULL) {
-    finish(conn->run, c, code);
+    conn->in_flight -= finish(conn, c, code) ? 1 : 0;
     free(c);
-    conn->in_flight--;
   }
   return 0;
 }
@@ -131,6 +195,7 @@ static void open_http2(connection *conn) {
     nghttp2_session_callbacks_set_on_stream_close_callback(run->callbacks,
                                                            on_close);
   }
+  conn->resting = need(calloc(run->streams, sizeof *conn->resting));
   http2_session(conn);
 }
 
@@ -166,6 +231,12 @@ static void submit(connection *conn, size_t number) {
 /* Starts requests on CONN as far as streams and time allow. */
 static void start(connection *conn) {
   load *run = conn->run;
+  for (size_t i = conn->resting_count; i-- > 0;) {
+    if (conn->resting[i] <= now_ns()) {
+      conn->resting[i] = conn->resting[--conn->resting_count];
+      conn->in_flight--;
+    }
+  }
   while (conn->in_flight < run->streams && next_due(run) <= now_ns()) {
     submit(conn, take_next(run));
   }

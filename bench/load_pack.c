@@ -104,11 +104,13 @@ void count_ok(load *run, size_t bytes, int64_t start) {
   }
 }
 
-/* It is sent again after a short wait. */
-void count_refused(load *run, size_t number) {
+/* It is sent again after a short wait, unless its own stream RESTS. */
+void count_refused(load *run, size_t number, bool rests) {
   run->refused++;
   run->again[run->again_count++] = number;
-  run->not_before = now_ns() + RETRY_NS;
+  if (!rests) {
+    run->not_before = now_ns() + RETRY_NS;
+  }
 }
 
 void count_failed(load *run, size_t count, int http, int grpc) {
