@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <dirent.h>
-#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/buf.h"
+#include "api/tree.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "otlp_arrow_reader.h"
-
-/* Directories inside each other; ours are three deep. */
-enum { MAX_DEPTH = 16 };
 
 struct oa_file_list {
   char **paths;
@@ -100,86 +95,21 @@ static bool has_our_ending(const char *name) {
          (strcmp(dot, ".arrow") == 0 || strcmp(dot, ".arrows") == 0);
 }
 
-static oa_status walk(oa_file_list *list, const char *path, unsigned depth,
-                      oa_error *error);
-
-static oa_status visit(oa_file_list *list, char *path, const char *name,
-                       unsigned depth, oa_error *error) {
-  struct stat info;
-
-  /* A file may go away while we look, and links to directories may form a
-   * circle: both are passed over. */
-  if (lstat(path, &info) != 0) {
+/* Takes PATH.  A link is as good as its file. */
+static oa_status visit(void *context, char *path, const char *name,
+                       const struct stat *info) {
+  struct stat target;
+  (void)info;
+  if (name != NULL && (!has_our_ending(name) || stat(path, &target) != 0 ||
+                       !S_ISREG(target.st_mode))) {
     oa_free(path);
     return OA_OK;
   }
-  if (S_ISDIR(info.st_mode)) {
-    const oa_status status = walk(list, path, depth + 1, error);
-    oa_free(path);
-    return status;
-  }
-  if (!has_our_ending(name) || stat(path, &info) != 0 ||
-      !S_ISREG(info.st_mode)) {
-    oa_free(path);
-    return OA_OK;
-  }
-  return add_path(list, path);
-}
-
-static char *join(const char *directory, const char *name) {
-  oa_buf path = {0};
-  size_t len = strlen(directory);
-  while (len > 1 && directory[len - 1] == '/') {
-    len--;
-  }
-  if (oa_buf_put(&path, directory, len) != OA_OK ||
-      (directory[len - 1] != '/' && oa_buf_put_byte(&path, '/') != OA_OK) ||
-      oa_buf_put(&path, name, strlen(name) + 1) != OA_OK) {
-    oa_buf_free(&path);
-    return NULL;
-  }
-  return (char *)path.data;
-}
-
-static oa_status walk(oa_file_list *list, const char *path, unsigned depth,
-                      oa_error *error) {
-  oa_status status = OA_OK;
-  const struct dirent *entry;
-
-  if (depth > MAX_DEPTH) {
-    return oa_error_set(error, OA_ERR_LIMIT,
-                        "%s: directories nested deeper than %d", path,
-                        MAX_DEPTH);
-  }
-  DIR *directory = opendir(path);
-  if (directory == NULL) {
-    return oa_error_set(error, OA_ERR_IO, "%s: %s", path, strerror(errno));
-  }
-  while (status == OA_OK && (entry = readdir(directory)) != NULL) {
-    if (entry->d_name[0] == '.') {
-      continue; /* ., .. and hidden files */
-    }
-    char *inner = join(path, entry->d_name);
-    status = inner == NULL ? OA_ERR_NOMEM
-                           : visit(list, inner, entry->d_name, depth, error);
-  }
-  closedir(directory);
-  return status;
+  return add_path(context, path);
 }
 
 static oa_status fill(oa_file_list *list, const char *path, oa_error *error) {
-  struct stat info;
-
-  if (path[0] == '\0' || stat(path, &info) != 0) {
-    const int reason = path[0] == '\0' ? ENOENT : errno;
-    return oa_error_set(error, reason == ENOENT ? OA_ERR_NOT_FOUND : OA_ERR_IO,
-                        "%s: %s", path, strerror(reason));
-  }
-  if (!S_ISDIR(info.st_mode)) {
-    char *copy = oa_strdup(path);
-    return copy == NULL ? OA_ERR_NOMEM : add_path(list, copy);
-  }
-  OA_TRY(walk(list, path, 0, error));
+  OA_TRY(oa_tree_walk(path, false, visit, list, error));
   if (list->count > 1) {
     qsort(list->paths, list->count, sizeof *list->paths, compare_paths);
   }

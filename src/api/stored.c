@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/stored.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -12,13 +11,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "api/tree.h"
 #include "base/mem.h"
 #include "otlp_arrow_reader.h"
 #include "store/lock.h"
+#include "store/mark.h"
+#include "store/merge.h"
 #include "store/name.h"
+#include "store/store.h"
 
 enum {
-  MAX_DEPTH = 16,   /* directories inside each other; ours are three deep */
   LOCK_LEVELS = 2,  /* output_dir/otlp/traces */
   FIRST_ITEMS = 64, /* room in a new list */
 };
@@ -69,9 +71,11 @@ static bool is_one_of(const char *name, const char *const *names) {
 }
 
 static oa_stored_kind kind_of(const char *name, oa_stored *out) {
-  static const char *const states[] = {".sealed", ".merged", NULL};
-  static const char *const halves[] = {".sealed.new", ".merged.new", ".probe",
+  static const char *const states[] = {"." OA_MARK_SEALED, "." OA_MARK_MERGED,
                                        NULL};
+  static const char *const halves[] = {"." OA_MARK_SEALED OA_MARK_NEW,
+                                       "." OA_MARK_MERGED OA_MARK_NEW,
+                                       OA_STORE_PROBE_NAME, NULL};
   if (strcmp(name, OA_LOCK_NAME) == 0) {
     return OA_STORED_LOCK;
   }
@@ -81,7 +85,7 @@ static oa_stored_kind kind_of(const char *name, oa_stored *out) {
   /* What the service writes beside a file has a name that begins with a dot
    * or ends behind the file's own. */
   if (ends_with(name, OA_STORED_REPAIR) ||
-      (name[0] == '.' && ends_with(name, ".merging")) ||
+      (name[0] == '.' && ends_with(name, OA_MERGE_SUFFIX)) ||
       is_one_of(name, halves)) {
     return OA_STORED_LEFTOVER;
   }
@@ -139,64 +143,23 @@ static oa_status add(oa_stored_list *list, char *path, const struct stat *info,
   return OA_OK;
 }
 
-static oa_status walk(oa_stored_list *list, const char *path, unsigned depth,
-                      oa_error *error);
-
 /* Takes PATH. */
-static oa_status visit(oa_stored_list *list, char *path, unsigned depth,
-                       oa_error *error) {
-  struct stat info;
-  /* A file may go away while we look. */
-  if (lstat(path, &info) != 0) {
-    oa_free(path);
-    return OA_OK;
+static oa_status visit(void *context, char *path, const char *name,
+                       const struct stat *info) {
+  oa_stored_list *list = context;
+  struct stat found = *info;
+  /* What a link to a file is, the file is. */
+  bool special = !S_ISREG(found.st_mode);
+  if (S_ISLNK(found.st_mode) && stat(path, &found) == 0) {
+    special = !S_ISREG(found.st_mode);
   }
-  if (S_ISDIR(info.st_mode)) {
-    const oa_status status = walk(list, path, depth + 1, error);
-    oa_free(path);
-    return status;
+  OA_TRY(add(list, path, &found, special));
+  oa_stored *item = &list->items[list->count - 1];
+  if (name == NULL && item->kind != OA_STORED_DATA &&
+      item->kind != OA_STORED_SPECIAL) {
+    item->kind = OA_STORED_LIKE; /* it was asked for */
   }
-  /* Links to directories could form a circle. */
-  bool special = !S_ISREG(info.st_mode);
-  if (S_ISLNK(info.st_mode) && stat(path, &info) == 0) {
-    special = !S_ISREG(info.st_mode);
-  }
-  return add(list, path, &info, special);
-}
-
-static char *join(const char *directory, const char *name) {
-  const size_t len = strlen(directory);
-  const size_t size = len + strlen(name) + 2;
-  char *path = oa_malloc(size);
-  if (path != NULL) {
-    snprintf(path, size, "%s%s%s", directory,
-             len > 0 && directory[len - 1] == '/' ? "" : "/", name);
-  }
-  return path;
-}
-
-static oa_status walk(oa_stored_list *list, const char *path, unsigned depth,
-                      oa_error *error) {
-  oa_status status = OA_OK;
-  const struct dirent *entry;
-  if (depth > MAX_DEPTH) {
-    return oa_error_set(error, OA_ERR_LIMIT,
-                        "%s: directories nested deeper than %d", path,
-                        MAX_DEPTH);
-  }
-  DIR *directory = opendir(path);
-  if (directory == NULL) {
-    return oa_error_set(error, OA_ERR_IO, "%s: %s", path, strerror(errno));
-  }
-  while (status == OA_OK && (entry = readdir(directory)) != NULL) {
-    if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) {
-      continue;
-    }
-    char *inner = join(path, entry->d_name);
-    status = inner == NULL ? OA_ERR_NOMEM : visit(list, inner, depth, error);
-  }
-  closedir(directory);
-  return status;
+  return OA_OK;
 }
 
 static int compare_items(const void *a, const void *b) {
@@ -233,23 +196,7 @@ static void mark_newest(oa_stored_list *list) {
 }
 
 static oa_status fill(oa_stored_list *list, const char *path, oa_error *error) {
-  struct stat info;
-  if (path[0] == '\0' || stat(path, &info) != 0) {
-    const int reason = path[0] == '\0' ? ENOENT : errno;
-    return oa_error_set(error, reason == ENOENT ? OA_ERR_NOT_FOUND : OA_ERR_IO,
-                        "%s: %s", path, strerror(reason));
-  }
-  if (!S_ISDIR(info.st_mode)) {
-    char *copy = oa_strdup(path);
-    OA_TRY(copy == NULL ? OA_ERR_NOMEM
-                        : add(list, copy, &info, !S_ISREG(info.st_mode)));
-    oa_stored *item = &list->items[0];
-    if (item->kind != OA_STORED_DATA && item->kind != OA_STORED_SPECIAL) {
-      item->kind = OA_STORED_LIKE; /* it was asked for */
-    }
-  } else {
-    OA_TRY(walk(list, path, 0, error));
-  }
+  OA_TRY(oa_tree_walk(path, true, visit, list, error));
   if (list->count > 1) {
     qsort(list->items, list->count, sizeof *list->items, compare_items);
   }

@@ -59,7 +59,8 @@ bool oa_mark_write(const oa_disk *disk, const char *dir, const char *kind,
   char aside[OA_PATH_SIZE];
   char text[MARK_TEXT];
   const size_t first = mark_head(text, kind);
-  if (!mark_path(path, dir, kind, "") || !mark_path(aside, dir, kind, ".new")) {
+  if (!mark_path(path, dir, kind, "") ||
+      !mark_path(aside, dir, kind, OA_MARK_NEW)) {
     return false;
   }
   const int len =

@@ -15,6 +15,7 @@
 
 #define OA_MARK_SEALED "sealed"
 #define OA_MARK_MERGED "merged"
+#define OA_MARK_NEW ".new" /* behind the name of one that is being written */
 
 /* What the mark ".KIND" in directory DIR says; 0 when there is none, or none
  * that is whole. */

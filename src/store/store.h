@@ -105,6 +105,9 @@ oa_status oa_store_append(oa_store *store, size_t stream,
  * once, and the file in question is closed and sealed by a later tick. */
 oa_status oa_store_sync(oa_store *store, size_t stream, oa_error *error);
 
+/* The file in a stream's directory that a probe makes and removes. */
+#define OA_STORE_PROBE_NAME ".probe"
+
 /* Whether the disk takes BYTES (about) again: for when a write failed and
  * nothing is left to be written.  OA_ERR_IO. */
 oa_status oa_store_probe(oa_store *store, size_t bytes, oa_error *error);

@@ -22,7 +22,6 @@
 #include "store/store.h"
 
 #define OA_STORE_SEALED_NAME "." OA_MARK_SEALED
-#define OA_STORE_PROBE_NAME ".probe"
 
 /* Files that are remembered as waiting to be merged, each stream; those behind
  * them are found again in the directory. */
