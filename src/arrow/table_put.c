@@ -132,6 +132,19 @@ void oa_fill_u8(oa_table *table, oa_column *column, uint32_t from,
   mark_valid(column, from, to);
 }
 
+/* Inlined with a constant SIZE, so that the copy is a store. */
+OA_INLINE void fill_rows(oa_table *table, oa_column *column, uint32_t from,
+                         uint32_t to, const void *value, size_t size) {
+  if (from == to || !oa_column_catch_up(table, column, from)) {
+    return;
+  }
+  uint8_t *at = column->values + (size_t)from * size;
+  for (uint32_t row = from; row < to; row++, at += size) {
+    memcpy(at, value, size);
+  }
+  mark_valid(column, from, to);
+}
+
 void oa_fill_u32(oa_table *table, oa_column *column, uint32_t from,
                  uint32_t value) {
   oa_fill_u32_to(table, column, from, table->length, value);
@@ -139,14 +152,7 @@ void oa_fill_u32(oa_table *table, oa_column *column, uint32_t from,
 
 void oa_fill_u32_to(oa_table *table, oa_column *column, uint32_t from,
                     uint32_t to, uint32_t value) {
-  if (from == to || !oa_column_catch_up(table, column, from)) {
-    return;
-  }
-  uint8_t *at = column->values + (size_t)from * sizeof value;
-  for (uint32_t row = from; row < to; row++, at += sizeof value) {
-    memcpy(at, &value, sizeof value);
-  }
-  mark_valid(column, from, to);
+  fill_rows(table, column, from, to, &value, sizeof value);
 }
 
 void oa_fill_u64(oa_table *table, oa_column *column, uint32_t from,
@@ -156,12 +162,5 @@ void oa_fill_u64(oa_table *table, oa_column *column, uint32_t from,
 
 void oa_fill_u64_to(oa_table *table, oa_column *column, uint32_t from,
                     uint32_t to, uint64_t value) {
-  if (from == to || !oa_column_catch_up(table, column, from)) {
-    return;
-  }
-  uint8_t *at = column->values + (size_t)from * sizeof value;
-  for (uint32_t row = from; row < to; row++, at += sizeof value) {
-    memcpy(at, &value, sizeof value);
-  }
-  mark_valid(column, from, to);
+  fill_rows(table, column, from, to, &value, sizeof value);
 }

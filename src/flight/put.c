@@ -204,10 +204,6 @@ oa_signal oa_flight_put_signal(const oa_flight_put *put) {
   return put->signal;
 }
 
-int64_t oa_flight_put_rows(const oa_flight_put *put) {
-  return put->rows;
-}
-
 oa_cursor oa_flight_put_metadata(const oa_flight_put *put) {
   return put->data.metadata;
 }

@@ -49,7 +49,6 @@ oa_status oa_flight_put_next(oa_flight_put *put, oa_error *error);
 
 /* Of the batch that next() went to. */
 oa_signal oa_flight_put_signal(const oa_flight_put *put);
-int64_t oa_flight_put_rows(const oa_flight_put *put);
 
 /* The app_metadata of the message, empty when it has none. */
 oa_cursor oa_flight_put_metadata(const oa_flight_put *put);
