@@ -1,33 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* allocfault.c - makes chosen allocations of a program fail (LD_PRELOAD).
  *
- * OA_FAULT_FILE names a file of eight 64-bit numbers that the tester maps too
- * (tests/soak/shim.py): allocations number FIRST to LAST since it was armed
- * give NULL, whoever asks, our code and the libraries alike.  Only the program
+ * Allocations number FIRST to LAST of control.h since it was armed give NULL,
+ * whoever asks, our code and the libraries alike.  Only the program
  * OA_FAULT_PROGRAM is meant, not those that start it.
  */
 #define _GNU_SOURCE
+#include "control.h"
+
 #include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
-
-typedef struct control {
-  _Atomic int64_t mask;
-  _Atomic int64_t code;
-  _Atomic int64_t first;
-  _Atomic int64_t last;
-  _Atomic int64_t calls;
-  _Atomic int64_t hits;
-  _Atomic int64_t part;
-  _Atomic int64_t armed;
-} control;
 
 static control *shared;
 
@@ -85,22 +73,12 @@ static bool know(void) {
 }
 
 __attribute__((constructor)) static void start(void) {
-  const char *path = getenv("OA_FAULT_FILE");
   const char *program = getenv("OA_FAULT_PROGRAM");
   know();
   sanitized = dlsym(RTLD_DEFAULT, "__asan_init") != NULL;
-  if (path == NULL || program == NULL ||
-      strcmp(program, program_invocation_short_name) != 0) {
-    return;
+  if (program != NULL && strcmp(program, program_invocation_short_name) == 0) {
+    shared = map_control();
   }
-  const int fd = open(path, O_RDWR | O_CLOEXEC);
-  if (fd < 0) {
-    return;
-  }
-  void *map =
-      mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-  close(fd);
-  shared = map == MAP_FAILED ? NULL : map;
 }
 
 static bool hit(void) {

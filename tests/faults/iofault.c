@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* iofault.c - makes chosen file calls of a program fail (LD_PRELOAD).
  *
- * Only calls on what lies below OA_FAULT_DIR are counted.  OA_FAULT_FILE names
- * a file of eight 64-bit numbers that the tester maps too (tests/soak/shim.py):
- * calls number FIRST to LAST of the classes in MASK fail with CODE, or do only
- * a part of their work when SHORT is set and they can.
+ * Only calls on what lies below OA_FAULT_DIR are counted.  Of those, calls
+ * number FIRST to LAST of the classes in MASK of control.h fail with CODE, or
+ * do only a part of their work when PART is set and they can.
  */
 #define _GNU_SOURCE
+#include "control.h"
+
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -18,7 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -36,36 +36,16 @@ enum {
   CALL_FLAGS = 512,
 };
 
-typedef struct control {
-  _Atomic int64_t mask;
-  _Atomic int64_t code;
-  _Atomic int64_t first;
-  _Atomic int64_t last;
-  _Atomic int64_t calls;
-  _Atomic int64_t hits;
-  _Atomic int64_t part;
-  _Atomic int64_t armed;
-} control;
-
 static control *shared;
 static const char *below;
 static size_t below_len;
 
 __attribute__((constructor)) static void start(void) {
-  const char *path = getenv("OA_FAULT_FILE");
   below = getenv("OA_FAULT_DIR");
-  if (path == NULL || below == NULL) {
-    return;
+  if (below != NULL) {
+    below_len = strlen(below);
+    shared = map_control();
   }
-  below_len = strlen(below);
-  const int fd = open(path, O_RDWR | O_CLOEXEC);
-  if (fd < 0) {
-    return;
-  }
-  void *map =
-      mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-  close(fd);
-  shared = map == MAP_FAILED ? NULL : map;
 }
 
 static bool is_below(const char *path) {
@@ -85,10 +65,9 @@ static bool fd_is_below(int fd) {
   return is_below(path);
 }
 
-/* Whether this call, of class KIND, is one that fails. */
-static bool hit(int kind) {
+/* Whether this call is one that fails. */
+static bool hit(void) {
   const int64_t number = atomic_fetch_add(&shared->calls, 1) + 1;
-  (void)kind;
   if (number < shared->first || number > shared->last) {
     return false;
   }
@@ -101,12 +80,12 @@ static bool counts(int kind) {
 }
 
 static bool fails_at(int kind, const char *path) {
-  return counts(kind) && is_below(path) && hit(kind);
+  return counts(kind) && is_below(path) && hit();
 }
 
 static bool fails_on(int kind, int fd) {
   const int code = errno;
-  const bool fails = counts(kind) && fd_is_below(fd) && hit(kind);
+  const bool fails = counts(kind) && fd_is_below(fd) && hit();
   errno = code;
   return fails;
 }
@@ -268,7 +247,7 @@ int openat(int dir, const char *path, int flags, ...) {
   const mode_t mode = has_mode(flags) ? va_arg(more, mode_t) : 0;
   va_end(more);
   const bool ours = path[0] == '/' ? is_below(path) : fd_is_below(dir);
-  if (ours && counts(CALL_OPEN) && hit(CALL_OPEN)) {
+  if (ours && counts(CALL_OPEN) && hit()) {
     return fail();
   }
   return NEXT(openat)(dir, path, flags, mode);
@@ -303,7 +282,7 @@ int unlink(const char *path) {
 
 int unlinkat(int dir, const char *path, int flags) {
   const bool ours = path[0] == '/' ? is_below(path) : fd_is_below(dir);
-  if (ours && counts(CALL_UNLINK) && hit(CALL_UNLINK)) {
+  if (ours && counts(CALL_UNLINK) && hit()) {
     return fail();
   }
   return NEXT(unlinkat)(dir, path, flags);

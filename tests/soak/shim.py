@@ -20,7 +20,8 @@ def build(name):
     source = SOURCES / f"{name}.c"
     folder = ROOT / "build" / "faults"
     folder.mkdir(parents=True, exist_ok=True)
-    digest = hashlib.sha256(source.read_bytes()).hexdigest()[:16]
+    sources = [source, *sorted(SOURCES.glob("*.h"))]
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in sources)).hexdigest()[:16]
     target = folder / f"{name}-{digest}.so"
     with open(folder / "lock", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # several tests may want it at once
@@ -55,11 +56,11 @@ class Faults(Shared):
     """Calls number FIRST to LAST of the classes in MASK fail.  CALLS counts all
     of these, HITS those that failed."""
 
-    names = ("mask", "code", "first", "last", "calls", "hits", "short", "armed")
+    names = ("mask", "code", "first", "last", "calls", "hits", "part", "armed")
 
     def arm(self, mask, code, first, last=None, short=False):
         self["armed"] = 0
-        self["mask"], self["code"], self["short"] = mask, code, int(short)
+        self["mask"], self["code"], self["part"] = mask, code, int(short)
         self["calls"] = self["hits"] = 0
         self["first"], self["last"] = first, first if last is None else last
         self["armed"] = 1

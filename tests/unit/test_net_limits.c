@@ -23,30 +23,6 @@ static void serves_still(fixture *f) {
   await_held(f, 0);
 }
 
-/* Reads until the peer hangs up; what fits goes into TEXT. */
-static void read_all(int fd, char *text, size_t size) {
-  size_t len = 0;
-  const uint64_t end = now_ms() + PATIENCE;
-  for (;;) {
-    struct pollfd wait = {.fd = fd, .events = POLLIN};
-    char buf[4096];
-    if (now_ms() > end) {
-      fail_msg("the connection stays open");
-    }
-    if (poll(&wait, 1, 100) != 1) {
-      continue;
-    }
-    const ssize_t got = recv(fd, buf, sizeof buf, 0);
-    if (got <= 0) {
-      break;
-    }
-    for (ssize_t i = 0; i < got && len + 1 < size; i++) {
-      text[len++] = buf[i];
-    }
-  }
-  text[len] = '\0';
-}
-
 static void a_bucket_gives_its_burst_and_then_its_rate(void **state) {
   (void)state;
   oa_bucket bucket = oa_bucket_full(5, 10, 1000);
