@@ -5,14 +5,15 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "net/handshake.h"
 #include "net/http1_session.h"
 #include "net/http2.h"
 #include "net/stream.h"
 
 /* Times are in milliseconds. */
 enum {
-  /* For a peer that takes nothing of what we send. */
-  BLOCKED_TIMEOUT = 30000,
+  /* For a peer that does not take what we send. */
+  BLOCKED_TIMEOUT = 25000,
   /* For the peer to hang up; closing earlier may destroy our last words, as
    * a reset overtakes them. */
   LINGER_TIMEOUT = 1000,
@@ -50,6 +51,7 @@ void oa_connection_close(oa_connection *connection) {
   }
   connection->state = OA_CONNECTION_CLOSED;
   end_protocol(connection);
+  oa_handshake_over(connection);
   oa_link_remove(&connection->in_thread);
   oa_link_remove(&connection->in_dirty);
   oa_link_remove(&connection->in_timed);
@@ -69,6 +71,7 @@ void oa_connection_linger(oa_connection *connection) {
     return;
   }
   end_protocol(connection);
+  oa_handshake_over(connection);
   connection->state = OA_CONNECTION_LINGER;
   set_timed(connection, &connection->thread->lingering);
   oa_transport_shutdown(connection);
@@ -301,7 +304,7 @@ static void begin(oa_connection *connection) {
 
 void oa_connection_accept(oa_thread *thread, int fd) {
   oa_connection *connection = NULL;
-  if (!oa_server_admit(thread->server)) {
+  if (!oa_watch_fits(&thread->watch, fd) || !oa_server_admit(thread->server)) {
     goto refuse;
   }
   connection = oa_calloc(1, sizeof *connection);
@@ -355,6 +358,10 @@ void oa_connection_greeted(oa_connection *connection) {
 }
 
 void oa_connection_expect(oa_connection *connection) {
+  if (!connection->asked) {
+    connection->asked = true; /* still among those, since it was accepted */
+    return;
+  }
   set_timed(connection, &connection->thread->handshaking);
 }
 

@@ -25,6 +25,14 @@ typedef enum oa_connection_state {
   OA_CONNECTION_CLOSED, /* memory goes with the next turn of the loop */
 } oa_connection_state;
 
+/* Where a TLS handshake stands; see handshake.h. */
+typedef enum oa_shake {
+  OA_SHAKE_NONE,  /* there is none: in the clear, or over */
+  OA_SHAKE_HELLO, /* the ClientHello is still coming */
+  OA_SHAKE_LINE,  /* it is whole and waits for its turn */
+  OA_SHAKE_GOING, /* OpenSSL has it */
+} oa_shake;
+
 enum { OA_CONNECTION_HEAD_SIZE = 4 };
 
 typedef struct oa_connection {
@@ -33,14 +41,16 @@ typedef struct oa_connection {
   oa_connection_state state;
   uint8_t head[OA_CONNECTION_HEAD_SIZE]; /* too few bytes to tell yet */
   size_t head_len;
-  oa_tls *tls;                    /* NULL in the clear */
+  oa_tls *tls;                    /* NULL in the clear, and before its turn */
   nghttp2_session *session;       /* HTTP/2 */
   struct oa_http1_session *http1; /* HTTP/1.1 */
   oa_list streams;
   size_t stream_count;
   bool begun;          /* its first bytes have come */
   bool greeted;        /* the peer's SETTINGS have come */
-  bool wide;           /* its streams may send LONE_WINDOW unasked */
+  bool asked;          /* the head of its first HTTP/1.1 request has begun */
+  uint32_t window;     /* what a stream may send unasked, as announced last */
+  unsigned unsettled;  /* SETTINGS of ours that the peer has not confirmed */
   unsigned lone_calls; /* made one at a time */
   bool failed;         /* send what is left, then linger */
   bool postponed;      /* goes on in the next turn of the loop */
@@ -52,6 +62,11 @@ typedef struct oa_connection {
   oa_link in_waiting[OA_LANES];
   size_t budgeted; /* bytes of those that may come in */
   size_t held;     /* bytes of all its bodies */
+
+  oa_shake shake;
+  oa_link in_shake;  /* the thread's hellos, in_line or shaking */
+  uint64_t shook_at; /* when it took its place there */
+  oa_buf hello;      /* what has come before its turn */
 
   oa_link in_thread;
   oa_link in_dirty;
@@ -85,7 +100,8 @@ void oa_connection_streams_changed(oa_connection *connection);
 /* The greeting is complete: no time limit but idleness from here. */
 void oa_connection_greeted(oa_connection *connection);
 
-/* The head of a request has begun, and must be complete soon. */
+/* The head of a request has begun, and must be complete soon; that of the
+ * first one as soon after the connection was made. */
 void oa_connection_expect(oa_connection *connection);
 
 /* Counts and logs that it was ended for a flood of frames. */
@@ -115,6 +131,10 @@ void oa_connection_receive(oa_connection *connection, const uint8_t *data,
 
 /* Begins to read.  OA_ERR_IO. */
 oa_status oa_transport_open(oa_connection *connection);
+
+/* Gives CONNECTION its session, whose peer has sent LEN bytes. */
+void oa_transport_begin_tls(oa_connection *connection, const uint8_t *data,
+                            size_t len);
 
 /* Sends LEN plain bytes, or keeps what the socket does not take.  False: the
  * connection has been closed. */

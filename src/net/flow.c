@@ -13,8 +13,6 @@ enum {
   WINDOW_SLACK = 16,
   /* A granted message that takes longer than this crawls, in milliseconds. */
   CRAWL_TIME = 500,
-  /* What clients are told when memory is short, in milliseconds. */
-  RETRY_DELAY = 1000,
   /* A message longer than this part of the budget is large. */
   LARGE_PART = 16,
   /* This part of the budget is never filled by large ones. */
@@ -28,6 +26,13 @@ enum {
   SCHEDULE_AFTER = 1000,
   /* Crawling messages take at most this part of the body limit. */
   CRAWL_PART = 4,
+  /* What streams may send unasked while they are many: as little as a block
+   * has. */
+  NARROW_WINDOW = 4096,
+  /* They are many when with the usual window they could bring this part of the
+   * body limit, and few again below the other. */
+  CROWD_PART = 4,
+  UNCROWD_PART = 8,
   /* Beyond the body limit by this part of it, nobody is let in. */
   EXCESS_PART = 4,
 };
@@ -108,9 +113,23 @@ void oa_flow_trim(oa_thread *thread) {
   thread->inflater = NULL;
 }
 
+/* With so many streams that what comes unasked would fill much of the memory,
+ * less may come: a sender who waits for its window costs next to nothing, and
+ * one that is refused has sent for nothing. */
+uint32_t oa_flow_first_window(const oa_thread *thread, uint32_t now) {
+  const uint32_t usual = thread->options->stream_window;
+  const size_t part = now == NARROW_WINDOW ? UNCROWD_PART : CROWD_PART;
+  const bool crowded =
+      thread->stream_count > thread->options->body_limit / part / usual;
+  return crowded && usual > NARROW_WINDOW ? NARROW_WINDOW : usual;
+}
+
 bool oa_flow_is_long(const oa_stream *stream) {
-  return (size_t)stream->length + OA_GRPC_PREFIX_SIZE >
-         stream->thread->options->stream_window;
+  const uint32_t usual = stream->thread->options->stream_window;
+  const uint32_t announced = stream->connection->window;
+  const uint32_t window =
+      stream->http1 || announced > usual ? usual : announced;
+  return (size_t)stream->length + OA_GRPC_PREFIX_SIZE > window;
 }
 
 /* True when MORE bytes of STREAM's message may come in now.  One message of
@@ -148,8 +167,23 @@ static void choose_lane(oa_stream *stream) {
   set_budget(stream, bytes);
 }
 
+/* When the bodies that are held will have been taken, and what the handler has
+ * before it besides. */
+static uint32_t retry_delay(oa_stream *stream) {
+  oa_thread *thread = stream->thread;
+  const oa_server_options *options = thread->options;
+  uint32_t ms = oa_retry_delay_ms(&thread->retry, thread->held_bytes,
+                                  stream->length, uv_now(&thread->loop));
+  if (options->handler->retry_ms != NULL) {
+    const uint32_t own =
+        options->handler->retry_ms(options->context, thread->index);
+    ms = own > ms ? own : ms;
+  }
+  return ms;
+}
+
 void oa_flow_refuse(oa_stream *stream) {
-  oa_answer_refuse(stream, OA_GRPC_UNAVAILABLE, RETRY_DELAY,
+  oa_answer_refuse(stream, OA_GRPC_UNAVAILABLE, retry_delay(stream),
                    "too many messages are held in memory; try again later");
 }
 
@@ -240,7 +274,7 @@ void oa_flow_renew_window(oa_stream *stream) {
     oa_flow_credit(stream);
     return;
   }
-  if (!stream->granted && !stream->padded && !streaming) {
+  if (!stream->begun) {
     return;
   }
   const size_t left = stream->length - stream->have;
@@ -319,8 +353,8 @@ static void wait_for_turn(oa_stream *stream) {
   oa_connection *connection = stream->connection;
   const oa_lane lane = stream->lane;
   stream->state = OA_STREAM_WAITING;
+  stream->timed_at = uv_now(&stream->thread->loop);
   oa_list_push(&connection->waiting[lane], &stream->in_queue);
-  oa_link_remove(&stream->in_paced);
   if (!oa_link_linked(&connection->in_waiting[lane])) {
     oa_list_push(&stream->thread->waiting[lane], &connection->in_waiting[lane]);
   }
@@ -357,8 +391,12 @@ static bool is_short(oa_thread *thread) {
 static bool is_behind(const oa_stream *stream, uint64_t now) {
   const uint64_t limit = stream->thread->options->body_timeout_ms;
   const uint64_t past = now - stream->granted_at;
+  /* What a narrow window kept out before the grant is not its fault. */
+  const uint64_t usual = stream->thread->options->stream_window;
+  const uint64_t window = stream->http1 ? usual : stream->connection->window;
+  const uint64_t brought = stream->have + (window < usual ? usual - window : 0);
   return past > SCHEDULE_AFTER && stream->state == OA_STREAM_BODY &&
-         stream->have * limit < stream->length * past / SCHEDULE_PART;
+         brought * limit < stream->length * past / SCHEDULE_PART;
 }
 
 /* Ends messages that crawl so slowly that their time will be over before they
@@ -381,6 +419,9 @@ static void shed(oa_thread *thread, const oa_list *list) {
 void oa_flow_forgive(oa_thread *thread) {
   const uint64_t now = uv_now(&thread->loop);
   oa_link *link;
+  oa_retry_measure(
+      &thread->retry,
+      atomic_load_explicit(&thread->received, memory_order_relaxed), now);
   shed(thread, &thread->crawling);
   shed(thread, &thread->granted);
   while ((link = oa_list_first(&thread->granted)) != NULL) {
@@ -399,10 +440,13 @@ void oa_flow_forgive(oa_thread *thread) {
 
 /* Memory for what may come of a waiting HTTP/2 message all the same. */
 static bool hold_first(oa_stream *stream) {
-  const int32_t window = nghttp2_session_get_stream_local_window_size(
-      stream->connection->session, stream->id);
-  size_t first =
-      stream->have + stream->behind + (size_t)(window > 0 ? window : 0);
+  const oa_connection *connection = stream->connection;
+  const int32_t open = nghttp2_session_get_stream_local_window_size(
+      connection->session, stream->id);
+  size_t window = open > 0 ? (size_t)open : 0;
+  /* SETTINGS on their way will make it smaller. */
+  window = window < connection->window ? window : connection->window;
+  size_t first = stream->have + stream->behind + window;
   first = first < stream->length ? first : stream->length;
   if (!oa_flow_make_room(stream, first)) {
     return false;

@@ -40,6 +40,9 @@ enum {
   LONE_CONNECTIONS = 8,
   LONE_STREAMS = 2,
   LONE_WINDOW = 1024 * 1024,
+  /* SETTINGS of ours on their way at once: the first ones, and those that
+   * correct them. */
+  UNSETTLED = 2,
 };
 
 static void *session_malloc(size_t size, void *user) {
@@ -114,24 +117,28 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd,
 static void set_initial_window(oa_connection *connection, uint32_t window) {
   const nghttp2_settings_entry setting = {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE,
                                           window};
+  if (window == connection->window || connection->unsettled >= UNSETTLED) {
+    return;
+  }
   if (nghttp2_submit_settings(connection->session, NGHTTP2_FLAG_NONE, &setting,
                               1) == 0) {
-    connection->wide = !connection->wide;
+    connection->window = window;
+    connection->unsettled++;
   }
 }
 
 /* A stream has begun: widens or narrows what streams may send unasked. */
 static void adapt_window(oa_connection *connection) {
   const oa_thread *thread = connection->thread;
+  const uint32_t usual = thread->options->stream_window;
   if (connection->stream_count > LONE_STREAMS ||
       thread->live > LONE_CONNECTIONS) {
     connection->lone_calls = 0;
-    if (connection->wide) {
-      set_initial_window(connection, thread->options->stream_window);
-    }
-  } else if (connection->stream_count == 1 && !connection->wide &&
-             thread->options->stream_window < LONE_WINDOW &&
-             ++connection->lone_calls == LONE_CALLS) {
+    set_initial_window(connection,
+                       oa_flow_first_window(thread, connection->window));
+  } else if (connection->stream_count == 1 && usual < LONE_WINDOW &&
+             connection->window < LONE_WINDOW &&
+             ++connection->lone_calls >= LONE_CALLS) {
     set_initial_window(connection, LONE_WINDOW);
   }
 }
@@ -178,6 +185,7 @@ static void renew_windows(oa_connection *connection) {
 
 static void on_settings(oa_connection *connection, uint8_t flags) {
   if (flags & NGHTTP2_FLAG_ACK) {
+    connection->unsettled -= connection->unsettled > 0 ? 1 : 0;
     renew_windows(connection);
   } else if (!connection->greeted) {
     oa_connection_greeted(connection);
@@ -312,9 +320,10 @@ oa_status oa_http2_prepare(nghttp2_option **option,
  * libnghttp2 1.52 frees a frame twice when memory is short under it. */
 static oa_status greet(oa_connection *connection) {
   const oa_server_options *options = connection->thread->options;
+  connection->window = oa_flow_first_window(connection->thread, 0);
   const nghttp2_settings_entry settings[] = {
       {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, options->max_streams},
-      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, options->stream_window},
+      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, connection->window},
       {NGHTTP2_SETTINGS_MAX_FRAME_SIZE, MAX_FRAME_SIZE},
       {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE,
        (uint32_t)options->max_header_bytes},
@@ -326,6 +335,7 @@ static oa_status greet(oa_connection *connection) {
                                             CONNECTION_WINDOW) != 0) {
     return OA_ERR_NOMEM;
   }
+  connection->unsettled++;
   return OA_OK;
 }
 

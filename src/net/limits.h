@@ -26,6 +26,19 @@ enum {
   /* For TLS and the first request's head, in milliseconds: some round trips
    * and lost packets over the worst networks. */
   OA_LIMIT_HANDSHAKE_MS = 10 * 1000,
+  /* TLS handshakes under way at once, over all threads and at least a thread:
+   * some 50 KiB each, for a ClientHello of some hundred bytes. */
+  OA_LIMIT_HANDSHAKES = 192,
+  OA_LIMIT_THREAD_HANDSHAKES = 32,
+  /* When they are that many and others wait, one that has been under way for
+   * so long, in milliseconds, makes room: a round trip around the world. */
+  OA_LIMIT_HANDSHAKE_GRACE_MS = 250,
+  /* And those who wait are sent away after so long: to try again is better
+   * than to stand behind all that came later. */
+  OA_LIMIT_HANDSHAKE_WAIT_MS = 3 * 1000,
+  /* Bytes of ClientHellos that are not whole or wait for their turn. */
+  OA_LIMIT_HELLO_BYTES = 2 * 1024 * 1024,
+  OA_LIMIT_THREAD_HELLO_BYTES = 256 * 1024,
   /* A connection without requests, in milliseconds.  Exporters send every
    * few seconds or every minute and must not have to connect each time. */
   OA_LIMIT_IDLE_MS = 5 * 60 * 1000,
@@ -37,8 +50,10 @@ enum {
    * something. */
   OA_LIMIT_BODY_RATE = 1024,
   /* It is looked at this often, in milliseconds, so a short standstill of a
-   * network is no offence. */
-  OA_LIMIT_PACE_MS = 10 * 1000,
+   * network is no offence.  Who brings its share at first and then nothing is
+   * found out by the second look; a head that takes all of its time, two looks
+   * and our last words together stay below 30 seconds. */
+  OA_LIMIT_PACE_MS = 8 * 1000,
   /* Requests a second that one connection begins and cancels (rapid reset,
    * CVE-2023-44487), or has us cancel by errors in them (CVE-2025-8671).
    * Clients cancel when their deadline passes, thus rarely, but then perhaps

@@ -59,6 +59,11 @@ static inline oa_link *oa_list_first(const oa_list *list) {
   return list->ring.next == &list->ring ? NULL : list->ring.next;
 }
 
+/* The newest link, or NULL when the list is empty. */
+static inline oa_link *oa_list_last(const oa_list *list) {
+  return list->ring.prev == &list->ring ? NULL : list->ring.prev;
+}
+
 /* The link after LINK, or NULL at the end. */
 static inline oa_link *oa_list_next(const oa_list *list, const oa_link *link) {
   return link->next == &list->ring ? NULL : link->next;

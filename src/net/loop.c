@@ -7,7 +7,9 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "net/connection.h"
+#include "net/handshake.h"
 #include "net/http2.h"
+#include "net/limits.h"
 #include "net/stream.h"
 #include "net/thread.h"
 
@@ -68,6 +70,7 @@ void oa_thread_connection_gone(oa_thread *thread) {
 
 void oa_thread_settle(oa_thread *thread) {
   oa_link *link;
+  oa_handshake_go_on(thread);
   do {
     oa_call_deliver(thread);
     oa_flow_grant(thread);
@@ -152,6 +155,7 @@ static void expire(oa_thread *thread) {
     oa_stream_expire(thread);
     oa_pace_check(thread);
     oa_flow_forgive(thread);
+    oa_handshake_expire(thread);
     oa_connection_expire(thread);
   }
 }
@@ -232,7 +236,7 @@ static void go_on_postponed(oa_thread *thread) {
     oa_list_push(&thread->dirty, link);
     any = true;
   }
-  if (any) {
+  if (any || oa_list_first(&thread->in_line) != NULL) {
     oa_thread_settle(thread);
   }
 }
@@ -267,6 +271,9 @@ void oa_thread_stop(oa_thread *thread, uint32_t timeout_ms) {
 
 static void init_lists(oa_thread *thread) {
   oa_list *const lists[] = {&thread->connections,
+                            &thread->hellos,
+                            &thread->in_line,
+                            &thread->shaking,
                             &thread->handshaking,
                             &thread->idle,
                             &thread->lingering,
@@ -333,6 +340,12 @@ static void on_prepare(uv_prepare_t *prepare) {
 }
 
 static oa_status open_handles(oa_thread *thread, oa_error *error) {
+  const size_t descriptors =
+      thread->options->max_connections + OA_LIMIT_SPARE_DESCRIPTORS;
+  if (oa_watch_reserve(&thread->watch, &thread->loop, descriptors) != OA_OK) {
+    return oa_error_set(error, OA_ERR_IO, "cannot prepare an I/O thread: %s",
+                        "no descriptor is left");
+  }
   int failed = uv_timer_init(&thread->loop, &thread->timer);
   thread->timer.data = thread;
   if (failed == 0) {

@@ -24,8 +24,8 @@ static bool begin(oa_stream *stream) {
     return false;
   }
   oa_flow_hold(stream, stream->length);
-  if (stream->call.kind == OA_CALL_STREAM) {
-    /* The messages before it may have left less room than it needs. */
+  if (stream->call.kind == OA_CALL_STREAM || stream->padded) {
+    /* What came before it may have left less room than it needs. */
     oa_flow_renew_window(stream);
   }
   return true;
@@ -126,6 +126,9 @@ static size_t take_bytes(oa_stream *stream, const uint8_t *data, size_t len) {
       !oa_flow_make_room(stream, stream->have + part)) {
     oa_flow_refuse(stream);
     return 0;
+  }
+  if (stream->held < stream->have + part) {
+    oa_flow_hold(stream, stream->have + part);
   }
   memcpy(stream->block.data + stream->have, data, part);
   stream->have += (uint32_t)part;

@@ -4,8 +4,16 @@
  * Each body that is under way is looked at once in a while, and must have
  * brought its share since the last time.  A sender who trickles holds a stream
  * and its memory for that long and no longer, however many they are.  Time in
- * which we make it wait does not count. */
+ * which we make it wait does not count, unless it has not even sent what it may
+ * send unasked.  And nobody waits for ever: a sender who could not be given its
+ * turn is told to come back, as it would do by itself, having waited in vain.
+ */
 #include "net/stream.h"
+
+enum {
+  /* Waiting for a turn may take this part of the body time-out. */
+  WAIT_PART = 2,
+};
 
 void oa_pace_begin(oa_stream *stream) {
   oa_thread *thread = stream->thread;
@@ -17,10 +25,24 @@ void oa_pace_begin(oa_stream *stream) {
   oa_list_push(&thread->paced, &stream->in_paced);
 }
 
+/* True when a message that waits has most of the window left that its peer was
+ * given to begin with. */
+static bool holds_back(const oa_stream *stream) {
+  if (stream->http1) {
+    return false; /* its bytes are in the socket, which we do not read */
+  }
+  nghttp2_session *session = stream->connection->session;
+  const int32_t all = nghttp2_session_get_stream_effective_local_window_size(
+      session, stream->id);
+  const int32_t left =
+      nghttp2_session_get_stream_local_window_size(session, stream->id);
+  return all > 0 && left > all / 2;
+}
+
 /* True while something of STREAM has to come. */
 static bool comes(const oa_stream *stream) {
-  if (stream->connection == NULL) {
-    return false;
+  if (stream->state == OA_STREAM_WAITING) {
+    return holds_back(stream);
   }
   return stream->state == OA_STREAM_HEADERS ||
          (stream->state == OA_STREAM_BODY &&
@@ -32,6 +54,14 @@ static bool is_slow(const oa_stream *stream) {
   const uint64_t least =
       (uint64_t)options->min_body_rate * options->pace_ms / 1000;
   return stream->brought - stream->paced_bytes < least;
+}
+
+/* It has waited for its turn for as long as makes sense. */
+static bool waits_in_vain(const oa_stream *stream) {
+  const oa_thread *thread = stream->thread;
+  return stream->state == OA_STREAM_WAITING &&
+         uv_now(&thread->loop) - stream->timed_at >=
+             thread->options->body_timeout_ms / WAIT_PART;
 }
 
 static void end_slow(oa_stream *stream) {
@@ -47,6 +77,18 @@ static void end_slow(oa_stream *stream) {
                    (unsigned)thread->options->min_body_rate);
 }
 
+static void check(oa_stream *stream) {
+  const bool coming = comes(stream);
+  /* We do not read while the peer does not. */
+  if (coming && !stream->connection->blocked && is_slow(stream)) {
+    end_slow(stream);
+  } else if (waits_in_vain(stream)) {
+    oa_flow_refuse(stream);
+  } else if (coming || stream->state == OA_STREAM_WAITING) {
+    oa_pace_begin(stream);
+  }
+}
+
 void oa_pace_check(oa_thread *thread) {
   const uint64_t now = uv_now(&thread->loop);
   oa_link *link;
@@ -56,14 +98,8 @@ void oa_pace_check(oa_thread *thread) {
       return;
     }
     oa_link_remove(link);
-    if (!comes(stream)) {
-      continue;
-    }
-    /* We do not read while the peer does not. */
-    if (!stream->connection->blocked && is_slow(stream)) {
-      end_slow(stream);
-    } else {
-      oa_pace_begin(stream);
+    if (stream->connection != NULL) {
+      check(stream);
     }
   }
 }

@@ -43,20 +43,6 @@ static void *allocate(size_t size) {
   return data == MAP_FAILED ? NULL : data;
 }
 
-static void *obtain(oa_pool *pool, size_t size) {
-  if (!oa_purse_take(pool->purse, size)) {
-    oa_pool_trim(pool); /* free blocks of other sizes are in the way */
-    if (!oa_purse_take(pool->purse, size)) {
-      return NULL;
-    }
-  }
-  void *data = allocate(size);
-  if (data == NULL) {
-    oa_purse_give(pool->purse, size);
-  }
-  return data;
-}
-
 static void release(oa_pool *pool, void *data, size_t size) {
   oa_purse_give(pool->purse, size);
   if (size < MAPPED_SIZE) {
@@ -73,6 +59,45 @@ static void *next_of(const void *block) {
   return next;
 }
 
+/* Takes the first free block of class INDEX out, which has one. */
+static void *unlink_first(oa_pool *pool, size_t index) {
+  void *data = pool->free[index];
+  pool->free[index] = next_of(data);
+  pool->pooled -= class_size(index);
+  return data;
+}
+
+/* Gives one free block back to the system: of the size that was asked for
+ * longest ago, if that was before request BEFORE.  False: there is none. */
+static bool evict(oa_pool *pool, uint64_t before) {
+  size_t oldest = OA_POOL_CLASSES;
+  for (size_t i = 0; i < OA_POOL_CLASSES; i++) {
+    if (pool->free[i] != NULL && pool->asked[i] < before) {
+      before = pool->asked[i];
+      oldest = i;
+    }
+  }
+  if (oldest == OA_POOL_CLASSES) {
+    return false;
+  }
+  release(pool, unlink_first(pool, oldest), class_size(oldest));
+  return true;
+}
+
+static void *obtain(oa_pool *pool, size_t size) {
+  while (!oa_purse_take(pool->purse, size)) {
+    /* Free blocks of other sizes are in the way. */
+    if (!evict(pool, UINT64_MAX)) {
+      return NULL;
+    }
+  }
+  void *data = allocate(size);
+  if (data == NULL) {
+    oa_purse_give(pool->purse, size);
+  }
+  return data;
+}
+
 void oa_pool_init(oa_pool *pool, size_t max_pooled) {
   memset(pool, 0, sizeof *pool);
   pool->max_pooled = max_pooled;
@@ -85,13 +110,9 @@ oa_block oa_pool_take(oa_pool *pool, size_t size) {
   }
   const size_t index = class_of(size);
   const size_t real = class_size(index);
-  void *data = pool->free[index];
-  if (data != NULL) {
-    pool->free[index] = next_of(data);
-    pool->pooled -= real;
-  } else {
-    data = obtain(pool, real);
-  }
+  pool->asked[index] = ++pool->requests;
+  void *data = pool->free[index] != NULL ? unlink_first(pool, index)
+                                         : obtain(pool, real);
   if (data != NULL) {
     block.data = data;
     block.size = real;
@@ -103,10 +124,13 @@ void oa_pool_give(oa_pool *pool, oa_block *block) {
   if (block->data == NULL) {
     return;
   }
+  const size_t index = class_of(block->size);
+  while (block->size > pool->max_pooled - pool->pooled &&
+         evict(pool, pool->asked[index])) {
+  }
   if (block->size > pool->max_pooled - pool->pooled) {
     release(pool, block->data, block->size);
   } else {
-    const size_t index = class_of(block->size);
     void *next = pool->free[index];
     memcpy(block->data, &next, sizeof next);
     pool->free[index] = block->data;
@@ -118,10 +142,7 @@ void oa_pool_give(oa_pool *pool, oa_block *block) {
 void oa_pool_trim(oa_pool *pool) {
   for (size_t index = 0; pool->pooled > 0 && index < OA_POOL_CLASSES; index++) {
     while (pool->free[index] != NULL) {
-      void *data = pool->free[index];
-      pool->free[index] = next_of(data);
-      release(pool, data, class_size(index));
-      pool->pooled -= class_size(index);
+      release(pool, unlink_first(pool, index), class_size(index));
     }
   }
 }

@@ -3,8 +3,10 @@
  *
  * A body of some hundred KiB from the system costs a page fault every 4 KiB,
  * more than reading it from the socket; so freed blocks are kept, the last one
- * first, up to a bound.  Large blocks are mapped directly, so that trimming
- * really gives them back.  One pool belongs to one thread.
+ * first, up to a bound.  Beyond it the sizes that nobody has asked for longest
+ * go first, as bodies may have other sizes today than they had yesterday.
+ * Large blocks are mapped directly, so that trimming really gives them back.
+ * One pool belongs to one thread.
  */
 #ifndef OA_NET_POOL_H
 #define OA_NET_POOL_H
@@ -25,7 +27,10 @@ typedef struct oa_block {
 
 typedef struct oa_pool {
   void *free[OA_POOL_CLASSES]; /* each free block begins with the next one */
-  size_t pooled;               /* bytes in free blocks */
+  uint64_t asked[OA_POOL_CLASSES]; /* when for the class: the number of the
+                                      request */
+  uint64_t requests;
+  size_t pooled; /* bytes in free blocks */
   size_t max_pooled;
   oa_purse *purse; /* borrowed; counts all blocks; NULL = nobody does */
 } oa_pool;

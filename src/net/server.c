@@ -34,6 +34,7 @@ void oa_server_options_init(oa_server_options *options) {
       .max_header_bytes = OA_LIMIT_HEADER_BYTES,
       .max_resets = OA_LIMIT_RESETS,
       .max_control_frames = OA_LIMIT_CONTROL_FRAMES,
+      .max_handshakes = OA_LIMIT_HANDSHAKES,
       .tick_ms = 100,
       .handshake_timeout_ms = OA_LIMIT_HANDSHAKE_MS,
       .idle_timeout_ms = OA_LIMIT_IDLE_MS,
@@ -72,10 +73,10 @@ static oa_status check(const oa_server_options *options, oa_error *error) {
       options->max_streams == 0 || options->tick_ms == 0 ||
       options->max_header_bytes == 0 || options->max_header_bytes > INT32_MAX ||
       options->max_resets == 0 || options->max_control_frames == 0 ||
-      options->pace_ms == 0) {
+      options->max_handshakes == 0 || options->pace_ms == 0) {
     return oa_error_set(error, OA_ERR_CONFIG,
-                        "window, streams, tick, pace, header bytes, resets "
-                        "and control frames must be positive");
+                        "window, streams, tick, pace, header bytes, resets, "
+                        "control frames and handshakes must be positive");
   }
   return OA_OK;
 }

@@ -133,9 +133,12 @@ typedef struct oa_server_handler {
   void (*problem)(void *context, oa_call *call, const oa_http_problem *what);
   /* A UNARY or HTTP call that was let in ended before REQUEST could see it, or
    * the server ended a STREAM (too large, bad compression, bad frame, canceled,
-   * ...): for counters.  The three callbacks from here on may be NULL. */
+   * ...): for counters.  The callbacks from here on may be NULL. */
   void (*refused)(void *context, unsigned thread, int method, oa_grpc_code code,
                   const char *reason);
+  /* How long what the handler has taken keeps it busy, in milliseconds: who
+   * found no room is told to come back no sooner. */
+  uint32_t (*retry_ms)(void *context, unsigned thread);
   /* Every tick_ms. */
   void (*tick)(void *context, unsigned thread);
   /* After oa_server_wake(). */
@@ -167,6 +170,7 @@ typedef struct oa_server_options {
   uint32_t max_resets;     /* requests a second that one connection begins and
                               cancels, besides a burst */
   uint32_t max_control_frames; /* answers to PING and SETTINGS that wait */
+  uint32_t max_handshakes;     /* of TLS under way at once, over all threads */
   uint32_t tick_ms;
   uint32_t handshake_timeout_ms; /* for TLS and the first bytes of HTTP */
   uint32_t idle_timeout_ms;      /* connection without streams */

@@ -36,6 +36,7 @@ oa_stream *oa_stream_open(oa_connection *connection, int32_t id) {
   stream->call.method = -1;
   oa_list_push(&connection->streams, &stream->in_connection);
   connection->stream_count++;
+  thread->stream_count++;
   oa_connection_streams_changed(connection);
   oa_stream_time(stream);
   return stream;
@@ -156,6 +157,7 @@ void oa_stream_closed(oa_stream *stream) {
   assert(connection != NULL);
   oa_link_remove(&stream->in_connection);
   connection->stream_count--;
+  stream->thread->stream_count--;
   connection->budgeted -= stream->budgeted;
   connection->held -= stream->held;
   oa_connection_streams_changed(connection);

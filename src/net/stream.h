@@ -157,8 +157,12 @@ void oa_flow_recount(oa_stream *stream, size_t bytes);
  * its turn, or the queue.  False: the call has been refused. */
 bool oa_flow_begin_long(oa_stream *stream);
 
-/* True when LENGTH more than what may come unasked. */
+/* True when LENGTH is more than what may come unasked. */
 bool oa_flow_is_long(const oa_stream *stream);
+
+/* What streams of a connection that has many may send unasked, where NOW is
+ * what they may so far. */
+uint32_t oa_flow_first_window(const oa_thread *thread, uint32_t now);
 
 /* True when so much is held that STREAM's message may not come in.  Whose
  * connection has little of it may go a bit further, so that those who hold

@@ -19,7 +19,9 @@
 #include "net/list.h"
 #include "net/listener.h"
 #include "net/pool.h"
+#include "net/retry.h"
 #include "net/server.h"
+#include "net/watch.h"
 
 enum {
   /* Large enough that a 400 KB body takes few system calls, small enough to
@@ -44,6 +46,7 @@ typedef struct oa_thread {
   const oa_server_options *options;
   unsigned index;
   uv_loop_t loop;
+  oa_watch watch;
   uv_timer_t timer;
   uv_prepare_t prepare; /* counts the turns of the loop */
   uint64_t turn;
@@ -65,13 +68,19 @@ typedef struct oa_thread {
   /* Connections.  Those with a time limit stand, oldest first, in the list of
    * their limit. */
   oa_list connections;
+  oa_list hellos;  /* a ClientHello is still coming */
+  oa_list in_line; /* it is whole, and waits for its turn */
+  oa_list shaking; /* TLS handshakes under way */
+  size_t shaking_count;
+  size_t hello_bytes; /* memory of hellos and in_line */
   oa_list handshaking;
   oa_list idle;
   oa_list lingering;
-  oa_list blocked;   /* the peer does not read */
-  oa_list dirty;     /* something to send */
-  oa_list postponed; /* go on in the next turn of the loop */
-  size_t live;       /* connections whose memory is still there */
+  oa_list blocked;     /* the peer does not read */
+  oa_list dirty;       /* something to send */
+  oa_list postponed;   /* go on in the next turn of the loop */
+  size_t live;         /* connections whose memory is still there */
+  size_t stream_count; /* that peers have open */
 
   /* Streams. */
   oa_list timed;    /* must get on: message still coming or answer going */
@@ -86,6 +95,7 @@ typedef struct oa_thread {
   size_t granted_bytes[OA_LANES];
   size_t slow_bytes; /* of crawling messages */
   size_t held_bytes; /* of all bodies */
+  oa_retry retry;    /* when those come back who were refused */
   uint64_t busy_at;  /* loop time of the last read */
   uint64_t ticked_at;
   uint64_t patient_until; /* nothing is overdue before */

@@ -69,6 +69,10 @@ typedef enum oa_tls_protocol {
 /* A session that waits for its ClientHello and holds CONTEXT. */
 oa_status oa_tls_new(oa_tls **out, oa_tls_context *context);
 
+/* True when DATA, the first bytes of a peer, hold a whole ClientHello, or
+ * something that is none: a session can tell. */
+bool oa_tls_hello_is_whole(const uint8_t *data, size_t len);
+
 /* NULL is allowed. */
 void oa_tls_free(oa_tls *tls);
 

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "net/connection.h"
+#include "net/handshake.h"
 #include "net/http1_session.h"
 
 enum {
@@ -162,6 +163,13 @@ static void end_tls(oa_connection *connection, oa_status status,
   }
 }
 
+static void note_handshake(oa_connection *connection) {
+  if (oa_handshake_is_under_way(connection) &&
+      oa_tls_get_state(connection->tls) != OA_TLS_HANDSHAKING) {
+    oa_handshake_over(connection);
+  }
+}
+
 static void receive_tls(oa_connection *connection, const uint8_t *data,
                         size_t len) {
   oa_thread *thread = connection->thread;
@@ -181,6 +189,7 @@ static void receive_tls(oa_connection *connection, const uint8_t *data,
   oa_status status;
   while ((status = oa_tls_receive(connection->tls, &flow, &error)) == OA_OK &&
          flow.got > 0) {
+    note_handshake(connection);
     if (!send_cipher(connection)) {
       return;
     }
@@ -189,6 +198,7 @@ static void receive_tls(oa_connection *connection, const uint8_t *data,
       return;
     }
   }
+  note_handshake(connection);
   if (!send_cipher(connection)) {
     return;
   }
@@ -200,15 +210,17 @@ static void receive_tls(oa_connection *connection, const uint8_t *data,
   }
 }
 
-/* The first bytes: connections get their TLS session only now. */
-static bool begin_tls(oa_connection *connection) {
+void oa_transport_begin_tls(oa_connection *connection, const uint8_t *data,
+                            size_t len) {
   oa_tls_context *context = oa_server_take_tls(connection->thread->server);
-  if (context == NULL) {
-    return true;
-  }
-  const oa_status status = oa_tls_new(&connection->tls, context);
+  const oa_status status =
+      context == NULL ? OA_ERR_CONFIG : oa_tls_new(&connection->tls, context);
   oa_tls_context_release(context);
-  return status == OA_OK;
+  if (status == OA_OK) {
+    receive_tls(connection, data, len);
+  } else {
+    oa_connection_close(connection);
+  }
 }
 
 static void lend_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *out) {
@@ -235,12 +247,14 @@ static void receive(oa_connection *connection, const uint8_t *data,
                     size_t len) {
   if (!connection->begun) {
     connection->begun = true;
-    if (!begin_tls(connection)) {
-      oa_connection_close(connection);
-      return;
+    if (connection->thread->options->tls != NULL) {
+      oa_handshake_expect(connection);
     }
   }
-  if (connection->tls != NULL && connection->state != OA_CONNECTION_LINGER) {
+  if (oa_handshake_is_ahead(connection)) {
+    oa_handshake_receive(connection, data, len);
+  } else if (connection->tls != NULL &&
+             connection->state != OA_CONNECTION_LINGER) {
     receive_tls(connection, data, len);
   } else {
     oa_connection_receive(connection, data, len);
@@ -267,8 +281,9 @@ void oa_transport_adjust(oa_connection *connection) {
   if (connection->state == OA_CONNECTION_CLOSED) {
     return;
   }
-  const bool waits = connection->state == OA_CONNECTION_HTTP1 &&
-                     (connection->postponed || oa_http1_waits(connection));
+  const bool waits = oa_handshake_waits(connection) ||
+                     (connection->state == OA_CONNECTION_HTTP1 &&
+                      (connection->postponed || oa_http1_waits(connection)));
   const bool read = !connection->blocked && !waits;
   if (read && !connection->reading) {
     connection->reading =

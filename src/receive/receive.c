@@ -154,6 +154,12 @@ static void on_refused(void *context, unsigned thread, int method,
   count_refusal(context, thread, method, code);
 }
 
+static uint32_t on_retry_ms(void *context, unsigned thread) {
+  oa_receiver *r = context;
+  (void)thread;
+  return oa_pipeline_retry_ms(r->options.pipeline);
+}
+
 /* --- threads --- */
 
 static oa_status on_thread_start(void *context, unsigned thread,
@@ -198,6 +204,7 @@ const oa_server_handler oa_receiver_handler = {
     .drained = on_drained,
     .problem = on_problem,
     .refused = on_refused,
+    .retry_ms = on_retry_ms,
     .tick = on_tick,
     .wake = on_wake,
 };
@@ -237,6 +244,7 @@ void oa_receiver_free(oa_receiver *r) {
     oa_purse_close(&r->threads[i].purse);
     oa_purse_close(&r->threads[i].scratch_purse);
     oa_deflater_free(r->threads[i].gzip);
+    oa_inflater_free(r->threads[i].inflater);
   }
   oa_free(r->threads);
   oa_free(r);

@@ -11,6 +11,7 @@ typedef struct oa_receive_thread {
   _Alignas(64) oa_buf scratch; /* a request that was translated to protobuf */
   uint64_t scratch_ns;         /* when it was last used */
   oa_deflater *gzip;           /* NULL until an answer is compressed */
+  oa_inflater *inflater;       /* of streams, see below; NULL at first */
   size_t stream_bytes;         /* that the streams of OTAP keep */
   oa_purse purse;              /* of streams and of what decodes them */
   oa_purse scratch_purse;      /* of SCRATCH, which has a bound of its own */
@@ -20,6 +21,11 @@ struct oa_receiver {
   oa_receiver_options options;
   oa_receive_thread *threads;
 };
+
+/* The streams of a thread decompress one after the other, so that one inflater
+ * serves them all: it keeps as much as a window of zstd between messages.  It
+ * lives as long as the thread.  OA_ERR_NOMEM. */
+oa_status oa_receive_inflater(oa_receive_thread *thread, oa_inflater **out);
 
 enum { OA_METHOD_BITS = 8 };
 

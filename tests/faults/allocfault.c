@@ -3,7 +3,9 @@
  *
  * Allocations number FIRST to LAST of control.h since it was armed give NULL,
  * whoever asks, our code and the libraries alike.  Only the program
- * OA_FAULT_PROGRAM is meant, not those that start it.
+ * OA_FAULT_PROGRAM is meant, not those that start it.  OA_FAULT_ONLY, a part
+ * of a library's path, means what that library asks for, and OA_FAULT_SPARED
+ * a library whose blocks may always grow.
  */
 #define _GNU_SOURCE
 #include "control.h"
@@ -32,6 +34,8 @@ static _Alignas(16) char early[65536];
 static size_t early_used;
 static bool finding;
 static bool sanitized;
+static const char *only;  /* or NULL */
+static const char *grows; /* or NULL */
 
 static void *take_early(size_t size) {
   const size_t room = (size + 15) / 16 * 16;
@@ -75,6 +79,8 @@ static bool know(void) {
 __attribute__((constructor)) static void start(void) {
   const char *program = getenv("OA_FAULT_PROGRAM");
   know();
+  only = getenv("OA_FAULT_ONLY");
+  grows = getenv("OA_FAULT_SPARED");
   sanitized = dlsym(RTLD_DEFAULT, "__asan_init") != NULL;
   if (program != NULL && strcmp(program, program_invocation_short_name) == 0) {
     shared = map_control();
@@ -103,7 +109,11 @@ static bool is_from(const void *caller, const char *library) {
 /* AddressSanitizer's runtime ends the program when libc has no memory to tell
  * it about the stack of a new thread. */
 static bool spared(const void *caller) {
-  return sanitized && is_from(caller, "/libc.so");
+  if (shared == NULL || !shared->armed) {
+    return true;
+  }
+  return (sanitized && is_from(caller, "/libc.so")) ||
+         (only != NULL && !is_from(caller, only));
 }
 
 void *malloc(size_t size) {
@@ -132,22 +142,24 @@ void *realloc(void *block, size_t size) {
     }
     return fresh;
   }
-  /* libuv calls abort() when its table of descriptors cannot grow: that is its
-   * contract (uv__io_start), and nothing that its callers can help. */
   const void *caller = __builtin_return_address(0);
-  return !spared(caller) && !is_from(caller, "/libuv") && hit()
-             ? NULL
-             : next_realloc(block, size);
+  const bool may_grow = grows != NULL && is_from(caller, grows);
+  return !spared(caller) && !may_grow && hit() ? NULL
+                                               : next_realloc(block, size);
 }
 
 int posix_memalign(void **out, size_t alignment, size_t size) {
   know();
-  return hit() ? ENOMEM : next_posix_memalign(out, alignment, size);
+  return !spared(__builtin_return_address(0)) && hit()
+             ? ENOMEM
+             : next_posix_memalign(out, alignment, size);
 }
 
 void *aligned_alloc(size_t alignment, size_t size) {
   know();
-  return hit() ? NULL : next_aligned_alloc(alignment, size);
+  return !spared(__builtin_return_address(0)) && hit()
+             ? NULL
+             : next_aligned_alloc(alignment, size);
 }
 
 void free(void *block) {

@@ -78,7 +78,7 @@ def attack_beside(service, name, authority=None, credentials=None, connections=C
     good = Beside(service, credentials)
     run = attacks.Run(service, FRAMES, connections, authority)
     before, cpu = service.memory(), cpu_seconds(service.pid)
-    getattr(attacks, name)(run)
+    attacks.NAMED[name](run)
     time.sleep(0.3)
     busy = good.end()
     run.growth = service.memory("VmHWM") - before
@@ -126,10 +126,24 @@ def test_half_handshakes_of_tls_end_with_their_time(start, tmp_path):
     service = start("limits.handshake_timeout=1s", f"protocols.tls.cert_file={certificate}",
                     f"protocols.tls.key_file={key}")
     credentials = grpc.ssl_channel_credentials(authority.file.read_bytes())
-    run = attack_beside(service, "tls_half_handshakes", authority, credentials)
+    run = attack_beside(service, "tls_half_handshakes", authority, credentials, connections=1500)
     assert run.seen["still open"] == 0
-    assert run.growth < 60 * 1024
+    assert run.growth < GROWTH, run.growth
+    served, never = run.newcomers
+    assert served > 3 and never == 0, run.notes
     assert metric(service, "otlp_arrow_connections_late_total") >= 200
+    assert service.stop() == 0
+
+
+def test_clients_get_in_beside_a_flood_of_hellos(start, tmp_path):
+    authority = Authority(tmp_path / "ca")
+    certificate, key = authority.issue()
+    service = start(f"protocols.tls.cert_file={certificate}", f"protocols.tls.key_file={key}")
+    credentials = grpc.ssl_channel_credentials(authority.file.read_bytes())
+    run = attack_beside(service, "tls_hello_flood", authority, credentials)
+    assert run.growth < GROWTH, run.growth
+    served, never = run.newcomers
+    assert served > 0 and never == 0, run.notes
     assert service.stop() == 0
 
 

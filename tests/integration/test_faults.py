@@ -45,3 +45,7 @@ def test_an_allocation_that_fails_in_a_request_is_retryable(tmp_path, level):
     assert len(counts) == 15
     assert min(counts.values()) >= 1, counts
     assert run.refused >= 5
+
+
+def test_a_crowd_connects_although_libuv_gets_no_memory(tmp_path):
+    assert alloc_faults.Run(tmp_path).crowd(700) == 0

@@ -7,12 +7,16 @@ First while the service starts: it says why it cannot, or goes on.  Then while
 it serves: one request of each signal over gRPC, HTTP, JSON, OTAP and Flight, in
 each of which the Nth allocation fails, whoever asks for it, our code or a
 library.  A sender hears OK or is told to come back, then it is taken, and all
-that was acknowledged is in the files.  OA_BIN_DIR=build/asan looks for leaks
-and bad memory at the same time.
+that was acknowledged is in the files.  Before, a crowd
+connects while every allocation of libuv, which would end the process without
+memory, fails.  OA_BIN_DIR=build/asan looks for leaks and bad memory at the same
+time.
 """
 
 import argparse
+import resource
 import shutil
+import socket
 import sys
 import tempfile
 import time
@@ -48,11 +52,14 @@ class Run:
     def start_once(self, number):
         """Start-up in which allocation NUMBER fails.  False: there was none."""
         service = harness.Service.__new__(harness.Service)
+        # libuv calls abort() when its first table of descriptors cannot grow:
+        # nothing that its callers can help.
+        environment = self.environment | {"OA_FAULT_SPARED": "/libuv"}
         self.faults.arm(0, 0, number)
         self.starts += 1
         try:
             service.__init__(self.directory / "start", *self.settings,
-                             environment=self.environment)
+                             environment=environment)
             hits = self.faults["hits"]
             self.faults.disarm()
             self.judge(service, service.stop(), (0,))
@@ -128,13 +135,42 @@ class Run:
         return count
 
 
+    def crowd(self, count):
+        """COUNT connections while libuv has no memory; gives how many of its
+        allocations failed."""
+        environment = self.environment | {"OA_FAULT_ONLY": "/libuv"}
+        service = harness.Service(self.directory / "crowd", *self.settings,
+                                  environment=environment)
+        peers = []
+        try:
+            self.faults.arm(0, 0, 1, 1 << 62)
+            for _ in range(count):
+                peers.append(socket.create_connection(("127.0.0.1", service.port), timeout=20))
+            for peer in peers[::100]:
+                peer.sendall(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n")
+                if not peer.recv(100).startswith(b"HTTP/1.1 "):
+                    raise found.Wrong("a connection of the crowd was not served")
+            self.faults.disarm()
+            self.judge(service, service.stop(), (0,))
+        except (AssertionError, OSError) as error:
+            raise found.Wrong(f"a crowd: {error}\n{service.output()}") from error
+        finally:
+            service.kill()
+            for peer in peers:
+                peer.close()
+        return self.faults["hits"]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--level", choices=sent.LEVELS)
     parser.add_argument("--step", type=int, default=1, help="every so manyth N only")
     parser.add_argument("--first", type=int, default=1)
-    parser.add_argument("--only", choices=("start", "serve"))
+    parser.add_argument("--only", choices=("start", "serve", "crowd"))
+    parser.add_argument("--crowd", type=int, default=4000, help="connections at once")
     chosen = parser.parse_args()
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     numbers = range(chosen.first, 1_000_000, chosen.step)
     levels = [chosen.level] if chosen.level else sent.LEVELS if kill9.has_levels() else ["memory"]
     for level in levels:
@@ -142,10 +178,14 @@ def main():
         begin = time.monotonic()
         try:
             run = Run(directory, level)
-            if chosen.only != "serve":
+            if chosen.only in (None, "start"):
                 print(f"alloc_faults: start at {level}: N reached {run.starting(numbers)}, "
                       f"{run.refused} starts refused; wrong: 0", flush=True)
-            if chosen.only != "start":
+            if chosen.only in (None, "crowd"):
+                hits = run.crowd(chosen.crowd)
+                print(f"alloc_faults: {chosen.crowd} connections at {level}: {hits} allocations "
+                      f"of libuv failed", flush=True)
+            if chosen.only in (None, "serve"):
                 counts = run.serving(numbers)
                 for (way, signal), count in counts.items():
                     print(f"alloc_faults: {way} {signal} at {level}: {count} allocations failed")

@@ -9,6 +9,11 @@ that core can do, the other.  First one load with as many requests under way as
 give the peak; then three loads with sixteen times as many each.  What is stored
 should be as much, memory stay below memory_limit and a constant, and whoever is
 refused be told when to come back (the load does, and counts).
+
+Other programs on the two cores slow down either part.  So the service's own
+time for a span is shown too, which they change little, and how long its busiest
+thread had nothing to do: a service that sends too many away, or for too long,
+stands idle.
 """
 import argparse
 import json
@@ -25,7 +30,7 @@ sys.path[:0] = [str(ROOT / "tests" / "integration"), str(ROOT / "bench")]
 import harness  # noqa: E402
 import payload  # noqa: E402
 from drivers import build_load  # noqa: E402
-from hours import OUT, counters  # noqa: E402
+from hours import OUT, counters, cpu_seconds  # noqa: E402
 
 SERVER_CORE, LOAD_CORE = ("taskset", "-c", "0"), ["taskset", "-c", "1"]
 SIZE = 1000
@@ -40,15 +45,27 @@ def start_load(service, pack, shape, requests):
          str(shape[1]), "-n", str(requests)], stdout=subprocess.PIPE, text=True)
 
 
+def busiest(service):
+    """Seconds that the thread which ran longest has run or waited for its core."""
+    times = []
+    for task in pathlib.Path(f"/proc/{service.process.pid}/task").iterdir():
+        ran, waited = (task / "schedstat").read_text().split()[:2]
+        times.append((int(ran), int(ran) + int(waited)))
+    return max(times)[1] / 1e9
+
+
 def measure(service, pack, shapes, requests):
-    """(spans per second, refused, failed, slowest p99 in ms) of loads at once."""
-    begin = time.monotonic()
+    """(spans per second, refused, failed, slowest p99 in ms, the service's
+    microseconds for a span, idle part) of loads at once."""
+    begin, cpu, busy = time.monotonic(), cpu_seconds(service.process.pid), busiest(service)
     loads = [start_load(service, pack, shape, requests) for shape in shapes]
     said = [json.loads(load.communicate()[0]) for load in loads]
-    took = time.monotonic() - begin
-    return (sum(each["ok"] for each in said) * SIZE / took,
+    took, spans = time.monotonic() - begin, sum(each["ok"] for each in said) * SIZE
+    return (spans / took,
             sum(each["refused"] for each in said), sum(each["failed"] for each in said),
-            max(each["p99_us"] for each in said) / 1000)
+            max(each["p99_us"] for each in said) / 1000,
+            (cpu_seconds(service.process.pid) - cpu) * 1e6 / spans,
+            max(0.0, 1 - (busiest(service) - busy) / took))
 
 
 class Memory:
@@ -91,7 +108,8 @@ def run(directory, limit, seconds):
     sent = 1000 + requests // 4 + LOADS * (requests // LOADS)
     return {"limit MiB": limit, "peak spans/s": peak[0], "flood spans/s": flood[0],
             "share": flood[0] / peak[0], "refused": flood[1], "failed": flood[2],
-            "p99 ms, peak": peak[3], "p99 ms, flood": flood[3], "RSS MiB, peak": calm,
+            "us/span, peak": peak[4], "us/span, flood": flood[4],
+            "idle, peak": peak[5], "idle, flood": flood[5], "p99 ms, peak": peak[3], "p99 ms, flood": flood[3], "RSS MiB, peak": calm,
             "RSS MiB, flood": memory.peak, "over limit MiB": memory.peak - limit,
             "lost": int(sent * SIZE - stored), "exit": status}
 

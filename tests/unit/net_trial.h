@@ -249,6 +249,17 @@ static inline void client_run(client *c, uint64_t ms) {
   }
 }
 
+/* Runs until *COUNTER of the fixture is at least WANTED: on a busy machine no
+ * span of time is enough for all frames to go out. */
+static inline void client_await_count(client *c, const size_t *counter,
+                                      size_t wanted) {
+  const uint64_t end = now_ms() + PATIENCE;
+  while (read_count(c->f, counter) < wanted && !c->eof && now_ms() < end) {
+    client_turn(c, 2);
+  }
+  await_count(c->f, counter, wanted);
+}
+
 /* Runs until STREAM is closed. */
 static inline answer *client_await(client *c, int32_t stream) {
   const uint64_t end = now_ms() + PATIENCE;

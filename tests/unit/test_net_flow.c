@@ -183,10 +183,7 @@ static void a_late_reply_reaches_the_client(void **state) {
   client *c = client_open(&f);
   uint8_t *frame = make_frame(LONG, false);
   const int32_t stream = ask_until(c, frame, LONG, SIZE_MAX);
-  client_run(c, 50);
-  while (read_count(&f, &f.requests) == 0) {
-    client_turn(c, 5);
-  }
+  client_await_count(c, &f.requests, 1);
   assert_int_equal(held_now(&f), LONG);
   carry_out(&f, DONE_KEPT);
   assert_int_equal(held_now(&f), 0);
@@ -218,8 +215,7 @@ static void a_reply_after_the_client_has_gone_is_harmless(void **state) {
   uint8_t *frame = make_frame(1000, false);
   const int32_t reset = ask_until(c, frame, 1000, SIZE_MAX);
   ask_until(c, frame, 1000, SIZE_MAX);
-  client_run(c, 30);
-  await_count(&f, &f.requests, 2);
+  client_await_count(c, &f.requests, 2);
   nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, reset,
                             NGHTTP2_CANCEL);
   client_run(c, 30);

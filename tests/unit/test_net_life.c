@@ -307,9 +307,7 @@ static void stopping_lets_calls_in_flight_end(void **state) {
   what.body.stop = 100000;
   const int32_t coming = client_ask(c, &what);
   client_run(idle, 20);
-  while (read_count(&f, &f.requests) == 0) {
-    client_turn(c, 5);
-  }
+  client_await_count(c, &f.requests, 1);
   stopping s = {.server = f.server, .timeout = PATIENCE};
   uv_thread_t thread;
   assert_int_equal(uv_thread_create(&thread, stop_server, &s), 0);
@@ -353,8 +351,8 @@ static void stopping_is_bounded_in_time(void **state) {
     client_ask(c, &what);
     what.body.stop = 500;
     client_ask(c, &what);
+    client_await_count(c, &f.requests, 1);
     client_run(c, 20);
-    await_count(&f, &f.requests, 1);
     stopping s = {.server = f.server, .timeout = timeouts[i]};
     stop_server(&s);
     assert_true(s.took < timeouts[i] + 1500);

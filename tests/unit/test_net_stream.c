@@ -215,10 +215,9 @@ static void a_client_that_gives_up_is_told_to_the_handler(void **state) {
   client_run(c, 50);
   nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, stream,
                             NGHTTP2_CANCEL);
-  client_run(c, 20);
-  await_count(&f, &f.cancels, 1);
+  client_await_count(c, &f.cancels, 1);
   client_ask(c, &what);
-  client_run(c, 50);
+  client_await_count(c, &f.streams, 2);
   client_close(c);
   await_count(&f, &f.cancels, 2);
   assert_int_equal(read_count(&f, &f.ends), 0);
