@@ -15,6 +15,7 @@ enum { MAX_FIELDS = 1024, MAX_DEPTH = 16 };
 struct oa_flight_put {
   oa_ipc_limits limits;
   oa_ipc_reader *reader;
+  oa_inflater *inflater;           /* NULL: the reader has its own */
   oa_flight_descriptor descriptor; /* words point into WORDS */
   oa_buf words;
   bool described;
@@ -48,6 +49,10 @@ void oa_flight_put_set_purse(oa_flight_put *put, oa_purse *purse) {
   put->limits.purse = purse;
   put->words.purse = purse;
   put->emit.out.purse = purse;
+}
+
+void oa_flight_put_set_inflater(oa_flight_put *put, oa_inflater *inflater) {
+  put->inflater = inflater;
 }
 
 void oa_flight_put_free(oa_flight_put *put) {
@@ -91,7 +96,10 @@ static oa_status renew_reader(oa_flight_put *put, oa_error *error) {
   oa_ipc_reader_free(put->reader);
   put->reader = NULL;
   put->has_schema = false;
-  const oa_status status = oa_ipc_reader_new(&put->reader, &put->limits);
+  const oa_status status =
+      put->inflater == NULL
+          ? oa_ipc_reader_new(&put->reader, &put->limits)
+          : oa_ipc_reader_new_with(&put->reader, &put->limits, put->inflater);
   return status == OA_OK
              ? OA_OK
              : oa_error_set(error, status, "no memory for an Arrow stream");

@@ -16,6 +16,7 @@
 #ifndef OA_FLIGHT_PUT_H
 #define OA_FLIGHT_PUT_H
 
+#include "codec/codec.h"
 #include "flight/form.h"
 #include "otlp/otlp.h"
 
@@ -36,6 +37,10 @@ void oa_flight_put_free(oa_flight_put *put);
 
 /* Before the first message: PURSE, which is borrowed, counts the memory. */
 void oa_flight_put_set_purse(oa_flight_put *put, oa_purse *purse);
+
+/* Before the first message: INFLATER, which is borrowed, decompresses, and may
+ * serve many streams.  Without this the stream has its own. */
+void oa_flight_put_set_inflater(oa_flight_put *put, oa_inflater *inflater);
 
 /* Begins a FlightData of LEN bytes, which must live until the last call of
  * next() and decode() for it.  Statuses as next(). */

@@ -132,11 +132,11 @@ oa_status oa_stored_locate(const uint8_t *meta, size_t len,
 /* --- what they are --- */
 
 static bool any_between(const uint8_t *times, int64_t rows, uint64_t from,
-                        uint64_t to) {
+                        uint64_t last) {
   for (int64_t i = 0; i < rows; i++) {
     uint64_t time;
     memcpy(&time, times + (size_t)i * sizeof time, sizeof time);
-    if (time >= from && time < to) {
+    if (time >= from && time <= last) {
       return true;
     }
   }
@@ -176,7 +176,7 @@ static oa_status unpack(const oa_stored_slice *slice, const uint8_t *bytes,
 
 oa_status oa_stored_overlaps(const oa_stored_slice *slice, const uint8_t *bytes,
                              oa_inflater *inflater, oa_buf *scratch,
-                             uint64_t from, uint64_t to, bool *out) {
+                             uint64_t from, uint64_t last, bool *out) {
   const uint8_t *times = NULL;
   if (slice->nulls != 0 || slice->rows == 0) {
     /* A row without a time is left out by no filter. */
@@ -188,7 +188,7 @@ oa_status oa_stored_overlaps(const oa_stored_slice *slice, const uint8_t *bytes,
   }
   OA_TRY(unpack(slice, bytes, inflater, scratch,
                 (size_t)slice->rows * sizeof(uint64_t), &times));
-  *out = any_between(times, slice->rows, from, to);
+  *out = any_between(times, slice->rows, from, last);
   return OA_OK;
 }
 

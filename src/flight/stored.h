@@ -59,11 +59,11 @@ oa_status oa_stored_locate(const uint8_t *meta, size_t len,
                            const oa_stored_times *times, oa_stored_slice *out,
                            oa_error *error);
 
-/* Whether one of the times in BYTES, which are the slice's, is in [FROM, TO).
+/* Whether one of the times in BYTES, which are the slice's, is in [FROM, LAST].
  * SCRATCH is memory to use.  OA_ERR_MALFORMED, OA_ERR_NOMEM. */
 oa_status oa_stored_overlaps(const oa_stored_slice *slice, const uint8_t *bytes,
                              oa_inflater *inflater, oa_buf *scratch,
-                             uint64_t from, uint64_t to, bool *out);
+                             uint64_t from, uint64_t last, bool *out);
 
 /* Appends the encapsulated Schema message of SIGNAL.  OA_ERR_NOMEM. */
 oa_status oa_stored_put_schema(oa_signal signal, oa_buf *out);

@@ -21,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "codec/codec.h"
 #include "otlp/otlp.h"
 
 typedef struct oa_otap_stream oa_otap_stream;
@@ -31,6 +32,9 @@ typedef struct oa_otap_limits {
   size_t max_payloads; /* tables in a message */
   size_t max_rows;     /* rows of all tables of a message together */
   oa_purse *purse;     /* borrowed; counts that memory; NULL = nobody does */
+  /* Borrowed, and may serve many streams: what it keeps between messages, a
+   * window of zstd among it, is counted by nobody.  NULL: one of its own. */
+  oa_inflater *inflater;
 } oa_otap_limits;
 
 /* 64 MiB, 64 tables, 2 Mi rows. */

@@ -23,19 +23,38 @@ const oa_otap_limits oa_otap_limits_default = {
     .max_rows = (size_t)2 * 1024 * 1024,
 };
 
+/* Zeroed memory that PURSE counts; NULL: there is none, or none left. */
+static void *take_memory(oa_purse *purse, size_t size) {
+  if (!oa_purse_take(purse, size)) {
+    return NULL;
+  }
+  void *memory = oa_calloc(1, size);
+  if (memory == NULL) {
+    oa_purse_give(purse, size);
+  }
+  return memory;
+}
+
+static void give_memory(oa_purse *purse, void *memory, size_t size) {
+  oa_free(memory);
+  oa_purse_give(purse, size);
+}
+
 oa_status oa_otap_stream_new(oa_otap_stream **out, oa_signal signal,
                              const oa_otap_limits *limits) {
-  oa_otap_stream *stream = oa_calloc(1, sizeof *stream);
+  const oa_otap_limits *chosen =
+      limits == NULL ? &oa_otap_limits_default : limits;
+  oa_otap_stream *stream = take_memory(chosen->purse, sizeof *stream);
   if (stream == NULL) {
     return OA_ERR_NOMEM;
   }
-  const oa_status status = oa_inflater_new(&stream->inflater);
-  if (status != OA_OK) {
-    oa_free(stream);
-    return status;
+  stream->inflater = chosen->inflater;
+  if (stream->inflater == NULL && oa_inflater_new(&stream->inflater) != OA_OK) {
+    give_memory(chosen->purse, stream, sizeof *stream);
+    return OA_ERR_NOMEM;
   }
   stream->signal = signal;
-  stream->limits = limits == NULL ? oa_otap_limits_default : *limits;
+  stream->limits = *chosen;
   stream->scratch.purse = stream->limits.purse;
   *out = stream;
   return OA_OK;
@@ -51,25 +70,28 @@ static void reset_slot(oa_otap_slot *slot) {
   }
 }
 
-static void free_slot(oa_otap_slot *slot) {
+static void free_slot(oa_purse *purse, oa_otap_slot *slot) {
   if (slot == NULL) {
     return;
   }
   reset_slot(slot);
   oa_buf_free(&slot->schema_id);
-  oa_free(slot);
+  give_memory(purse, slot, sizeof *slot);
 }
 
 void oa_otap_stream_free(oa_otap_stream *stream) {
   if (stream == NULL) {
     return;
   }
+  oa_purse *purse = stream->limits.purse;
   for (size_t i = 0; i < OA_PAYLOAD_TYPE_END; i++) {
-    free_slot(stream->slots[i]);
+    free_slot(purse, stream->slots[i]);
   }
   oa_scratch_free(&stream->scratch);
-  oa_inflater_free(stream->inflater);
-  oa_free(stream);
+  if (stream->inflater != stream->limits.inflater) {
+    oa_inflater_free(stream->inflater);
+  }
+  give_memory(purse, stream, sizeof *stream);
 }
 
 static size_t slot_memory(const oa_otap_slot *slot) {
@@ -106,7 +128,7 @@ static oa_status open_slot(oa_otap_stream *stream, oa_payload_type type,
   const size_t len = oa_cursor_left(&schema_id);
   oa_otap_slot *slot = stream->slots[type];
   if (slot == NULL) {
-    slot = oa_calloc(1, sizeof *slot);
+    slot = take_memory(stream->limits.purse, sizeof *slot);
     if (slot == NULL) {
       return OA_ERR_NOMEM;
     }

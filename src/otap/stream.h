@@ -30,8 +30,8 @@ typedef struct oa_otap_slot {
 struct oa_otap_stream {
   oa_signal signal;
   oa_otap_limits limits;
-  bool broken; /* an earlier message was not read to its end */
-  oa_inflater *inflater;
+  bool broken;           /* an earlier message was not read to its end */
+  oa_inflater *inflater; /* its own, or that of its limits */
   oa_scratch scratch;
   oa_otap_slot *slots[OA_PAYLOAD_TYPE_END];
   size_t rows; /* of all tables of this message */

@@ -75,15 +75,19 @@ static bool ensure_state(oa_receiver *r, oa_call *call) {
     oa_flight_fail(r, call, OA_ERR_MALFORMED, &error);
     return false;
   }
+  oa_inflater *inflater = NULL;
   storing *state = oa_calloc(1, sizeof *state);
-  if (state == NULL || oa_flight_put_new(&state->put, r->options.max_message,
-                                         OA_FLIGHT_PUT_MEMORY) != OA_OK) {
+  if (state == NULL ||
+      oa_receive_inflater(&r->threads[call->thread], &inflater) != OA_OK ||
+      oa_flight_put_new(&state->put, r->options.max_message,
+                        OA_FLIGHT_PUT_MEMORY) != OA_OK) {
     oa_free(state);
     oa_error_set(&error, OA_ERR_NOMEM, "no memory for a stream");
     oa_flight_fail(r, call, OA_ERR_NOMEM, &error);
     return false;
   }
   oa_flight_put_set_purse(state->put, &r->threads[call->thread].purse);
+  oa_flight_put_set_inflater(state->put, inflater);
   state->receiver = r;
   state->call = call;
   state->ack = ack;

@@ -208,8 +208,11 @@ static oa_status overlaps(oa_flight_source *s, const oa_stored_message *message,
   OA_TRY(oa_buf_reserve(&s->slice, (size_t)slice.len + 1));
   OA_TRY(read_at(s, s->slice.data, slice.len,
                  s->at + message->body_at + slice.at));
+  /* UINT64_MAX stands for no end, and 0 for a range of nothing. */
+  const uint64_t last =
+      filter->to == UINT64_MAX ? UINT64_MAX : filter->to - (filter->to != 0);
   return oa_stored_overlaps(&slice, s->slice.data, s->inflater, &s->values,
-                            filter->from, filter->to, out);
+                            filter->to == 0 ? 1 : filter->from, last, out);
 }
 
 /* The message at the source's place, and whether it is to be left out. */

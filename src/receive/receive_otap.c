@@ -77,6 +77,15 @@ static int signal_of(int operation) {
 static bool answer_late(void *context, oa_ack_entry *entry);
 static void on_moved(void *context);
 
+static oa_status make_decoder(oa_receiver *r, const oa_call *call,
+                              oa_otap_stream **out) {
+  oa_receive_thread *t = &r->threads[call->thread];
+  oa_otap_limits limits = oa_otap_limits_default;
+  OA_TRY(oa_receive_inflater(t, &limits.inflater));
+  limits.purse = &t->purse;
+  return oa_otap_stream_new(out, (oa_signal)oa_operation(call), &limits);
+}
+
 static bool begin(oa_receiver *r, oa_call *call, const oa_request *request) {
   oa_ack ack;
   (void)request;
@@ -85,12 +94,8 @@ static bool begin(oa_receiver *r, oa_call *call, const oa_request *request) {
                                               .text = OA_ACK_UNKNOWN});
     return false;
   }
-  oa_otap_limits limits = oa_otap_limits_default;
-  limits.purse = &r->threads[call->thread].purse;
   stream *s = oa_calloc(1, sizeof *s);
-  if (s != NULL &&
-      oa_otap_stream_new(&s->decoder, (oa_signal)oa_operation(call), &limits) !=
-          OA_OK) {
+  if (s != NULL && make_decoder(r, call, &s->decoder) != OA_OK) {
     oa_free(s);
     s = NULL;
   }

@@ -323,6 +323,9 @@ oa_status oa_check_file(int fd, const oa_check_options *options, oa_check *out,
     return oa_error_set(error, OA_ERR_IO, "not a regular file");
   }
   found.size = (uint64_t)info.st_size;
+  if (options->limit > 0 && found.size > options->limit) {
+    found.size = options->limit;
+  }
   (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
   oa_status status = oa_ipc_reader_new(&c.reader, &oa_ipc_limits_default);
   if (status == OA_OK) {

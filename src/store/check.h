@@ -43,6 +43,8 @@ typedef struct oa_check_options {
    * to see whether the rest is well. */
   const uint8_t *head;
   size_t head_len;
+  uint64_t
+      limit; /* as if the file ended there at the latest; 0 = it does not */
 } oa_check_options;
 
 typedef struct oa_check {

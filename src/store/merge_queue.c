@@ -109,7 +109,7 @@ void oa_merge_sealed(oa_store *store, oa_series *stream, const oa_name *name,
   }
   if (oa_merge_pays(batches, rows, size, store->merge_rows)) {
     stream->merge_look = true;
-  } else if (!stream->merge_look && !stream->unsealed) {
+  } else if (!stream->merge_look && !oa_series_is_behind(stream)) {
     note_merged(store, stream, name->seq);
   }
 }

@@ -202,11 +202,16 @@ bool oa_merge_rows_fits(const oa_merge_rows *rows, int64_t count,
 
 oa_status oa_merge_rows_take(oa_merge_rows *rows, const oa_array *columns,
                              int64_t count) {
+  return oa_merge_rows_take_part(rows, columns, count, 0, count);
+}
+
+oa_status oa_merge_rows_take_part(oa_merge_rows *rows, const oa_array *columns,
+                                  int64_t count, int64_t from, int64_t end) {
   if (rows->sources == NULL) {
     OA_TRY(describe(rows, columns, count));
   }
-  for (int64_t from = 0; from < count;) {
-    const int64_t to = from + STEP < count ? from + STEP : count;
+  while (from < end) {
+    const int64_t to = from + STEP < end ? from + STEP : end;
     OA_TRY(oa_table_append(&rows->table, rows->sources, from, to));
     from = to;
   }

@@ -54,6 +54,10 @@ bool oa_merge_rows_fits(const oa_merge_rows *rows, int64_t count, size_t bytes);
 oa_status oa_merge_rows_take(oa_merge_rows *rows, const oa_array *columns,
                              int64_t count);
 
+/* The same with the rows [FROM, END) of it alone. */
+oa_status oa_merge_rows_take_part(oa_merge_rows *rows, const oa_array *columns,
+                                  int64_t count, int64_t from, int64_t end);
+
 bool oa_merge_rows_full(const oa_merge_rows *rows);
 
 /* The large batch; NULL when there is no memory. */

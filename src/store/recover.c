@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "store/check.h"
+#include "store/inspect.h"
 #include "store/mark.h"
 #include "store/store_impl.h"
 
@@ -175,36 +175,35 @@ static oa_status sync_left(oa_store *store, const char *path,
   return status;
 }
 
-/* Frames can be whole around data that never arrived: a power cut may leave a
- * file its length and not all of its blocks.  Brings SCAN back to what can be
- * read to the last value. */
-static oa_status look_inside(const char *path, oa_store_scan *scan,
-                             oa_error *error) {
-  static const oa_check_options options = {0};
-  oa_check check;
-  const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-  if (fd < 0) {
-    return oa_path_error(error, errno, "cannot open", path);
+/* Ends what stands in NAME, which SCAN has looked at. */
+static oa_status mend_scanned(oa_store *store, const oa_series *stream,
+                              const oa_name *name, const oa_store_scan *scan,
+                              oa_error *error) {
+  char path[OA_PATH_SIZE];
+  char text[OA_NAME_SIZE];
+  oa_series_path(stream, name, path);
+  if (!scan->has_schema) {
+    return set_aside(store, path, scan->size, error);
   }
-  const oa_status status = oa_check_file(fd, &options, &check, error);
-  close(fd);
-  if (status != OA_OK || check.complete >= scan->complete) {
-    return status;
+  if (scan->ended) {
+    return sync_left(store, path, scan, error);
   }
-  scan->has_schema = check.complete > 0;
-  scan->ended = false;
-  scan->damaged = true;
-  scan->whole = check.complete;
-  scan->complete = check.complete;
-  scan->batches = check.good;
-  scan->rows = (int64_t)check.good_rows;
+  if (scan->damaged) {
+    OA_TRY(save_rest(store, path, scan, error));
+  }
+  OA_TRY(seal_left(store, stream, path, scan, error));
+  oa_name_text(&stream->rule, name, text);
+  oa_disk_count(&store->disk.counters.files_recovered, 1);
+  oa_log_line(store->disk.log, OA_LOG_INFO,
+              "store: recovered %s: %" PRIu64 " batches, %" PRId64
+              " rows kept, %" PRIu64 " bytes of an unfinished batch cut",
+              text, scan->batches, scan->rows, scan->size - scan->complete);
   return OA_OK;
 }
 
 static oa_status mend_file(oa_store *store, const oa_series *stream,
                            const oa_name *name, oa_error *error) {
   char path[OA_PATH_SIZE];
-  char text[OA_NAME_SIZE];
   struct stat at;
   oa_store_scan scan;
   oa_series_path(stream, name, path);
@@ -212,26 +211,7 @@ static oa_status mend_file(oa_store *store, const oa_series *stream,
     return OA_OK; /* gone, so nothing is left to mend */
   }
   OA_TRY(oa_store_scan_file(path, &scan, error));
-  if (!store->lock.same_boot && scan.has_schema) {
-    OA_TRY(look_inside(path, &scan, error));
-  }
-  if (!scan.has_schema) {
-    return set_aside(store, path, scan.size, error);
-  }
-  if (scan.ended) {
-    return sync_left(store, path, &scan, error);
-  }
-  if (scan.damaged) {
-    OA_TRY(save_rest(store, path, &scan, error));
-  }
-  OA_TRY(seal_left(store, stream, path, &scan, error));
-  oa_name_text(&stream->rule, name, text);
-  oa_disk_count(&store->disk.counters.files_recovered, 1);
-  oa_log_line(store->disk.log, OA_LOG_INFO,
-              "store: recovered %s: %" PRIu64 " batches, %" PRId64
-              " rows kept, %" PRIu64 " bytes of an unfinished batch cut",
-              text, scan.batches, scan.rows, scan.size - scan.complete);
-  return OA_OK;
+  return mend_scanned(store, stream, name, &scan, error);
 }
 
 /* The files of other programs are theirs to mend: ".arrows" when we write
@@ -242,6 +222,9 @@ static bool needs_mending(const oa_series *stream, const oa_name *name,
   if (name->kind == OA_NAME_ARROWS ||
       (stream->file.fd >= 0 && oa_name_equal(&stream->name, name))) {
     return false;
+  }
+  if (stream->inspected > 0 && name->seq < stream->first_seq) {
+    return false; /* its turn comes when it was read */
   }
   if (name->seq > stream->sealed_seq) {
     return true;
@@ -264,10 +247,31 @@ static void mend_listed(oa_store *store, oa_series *stream,
   }
 }
 
+/* Leaves the files to the inspector that mend_listed() would mend. */
+static oa_status inspect_listed(oa_store *store, oa_series *stream,
+                                const oa_dir_list *list) {
+  size_t count = 0;
+  for (size_t i = 0; i < list->count; i++) {
+    if (needs_mending(stream, &list->items[i].name, true)) {
+      if (store->inspector == NULL) {
+        OA_TRY(oa_inspector_new(&store->inspector));
+      }
+      OA_TRY(oa_inspector_add(store->inspector, stream, &list->items[i].name));
+      count++;
+    }
+  }
+  stream->inspected = count;
+  return OA_OK;
+}
+
+bool oa_series_is_behind(const oa_series *stream) {
+  return stream->unsealed || stream->inspected > 0;
+}
+
 void oa_series_note_sealed(oa_store *store, oa_series *stream) {
   const uint64_t next =
       stream->file.fd >= 0 ? stream->name.seq : stream->next_seq;
-  if (!stream->unsealed && next - 1 != stream->sealed_seq &&
+  if (!oa_series_is_behind(stream) && next - 1 != stream->sealed_seq &&
       oa_mark_write(&store->disk, stream->dir, OA_MARK_SEALED, next - 1)) {
     stream->sealed_seq = next - 1;
   }
@@ -283,11 +287,108 @@ oa_status oa_series_recover(oa_store *store, oa_series *stream,
       list.items[list.count - 1].name.seq >= stream->next_seq) {
     stream->next_seq = list.items[list.count - 1].name.seq + 1;
   }
-  mend_listed(store, stream, &list, true);
+  stream->first_seq = stream->next_seq;
+  oa_status status = OA_OK;
+  if (store->lock.same_boot) {
+    mend_listed(store, stream, &list, true);
+  } else {
+    status = inspect_listed(store, stream, &list);
+  }
   oa_dir_list_free(&list);
+  if (status != OA_OK) {
+    return oa_error_set(error, status, "no memory to look at files");
+  }
   oa_series_note_sealed(store, stream);
   oa_merge_start(store, stream);
   return OA_OK;
+}
+
+/* Files that are with the inspector. */
+static size_t count_inspected(const oa_store *store) {
+  size_t count = 0;
+  for (size_t s = 0; s < store->stream_count; s++) {
+    count += store->streams[s].inspected;
+  }
+  return count;
+}
+
+void oa_recover_start(oa_store *store) {
+  const size_t count = count_inspected(store);
+  if (count > 0) {
+    oa_log_line(store->disk.log, OA_LOG_INFO,
+                "store: the machine was restarted: reading %zu files in the "
+                "background that no stop has ended",
+                count);
+    oa_inspector_start(store->inspector);
+  }
+}
+
+/* Mends a file that was read. */
+static oa_status mend_inspected(oa_store *store, const oa_inspection *item,
+                                oa_error *error) {
+  char path[OA_PATH_SIZE];
+  struct stat at;
+  oa_series_path(item->stream, &item->name, path);
+  if (lstat(path, &at) != 0 && errno == ENOENT) {
+    return OA_OK; /* removed meanwhile: it was too old, or too much */
+  }
+  if (item->status != OA_OK) {
+    *error = item->error;
+    return item->status;
+  }
+  if (at.st_size < 0 || (uint64_t)at.st_size != item->scan.size) {
+    return oa_path_error(error, EBUSY, "another program changes", path);
+  }
+  return mend_scanned(store, item->stream, &item->name, &item->scan, error);
+}
+
+void oa_recover_take(oa_store *store) {
+  oa_inspection *item;
+  oa_error why = {0};
+  if (store->inspector == NULL) {
+    return;
+  }
+  while ((item = oa_inspector_next(store->inspector)) != NULL) {
+    if (mend_inspected(store, item, &why) != OA_OK) {
+      oa_disk_complain(&store->disk, &why);
+      item->again = true;
+      continue;
+    }
+    oa_series *stream = item->stream;
+    stream->inspected--;
+    if (!oa_series_is_behind(stream)) {
+      oa_series_note_sealed(store, stream);
+      stream->merge_look = store->merge_rows > 0;
+    }
+  }
+  if (count_inspected(store) == 0) {
+    oa_inspector_free(store->inspector);
+    store->inspector = NULL;
+  }
+}
+
+void oa_recover_again(oa_store *store) {
+  if (store->inspector != NULL && !oa_inspector_is_busy(store->inspector) &&
+      oa_inspector_keep(store->inspector) > 0) {
+    oa_inspector_start(store->inspector);
+  }
+}
+
+void oa_recover_end(oa_store *store, uint64_t patience_ns) {
+  oa_recover_take(store);
+  oa_recover_again(store);
+  if (store->inspector == NULL) {
+    return;
+  }
+  oa_inspector_end(store->inspector, patience_ns);
+  oa_recover_take(store);
+  const size_t left = count_inspected(store);
+  if (left > 0) {
+    oa_log_line(store->disk.log, OA_LOG_WARN,
+                "store: %zu files that an earlier run left without an end stay "
+                "so; the next start goes on with them",
+                left);
+  }
 }
 
 void oa_series_mend(oa_store *store, oa_series *stream) {

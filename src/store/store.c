@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "store/inspect.h"
 #include "store/store_impl.h"
 
 #define SECOND_NS UINT64_C(1000000000)
@@ -12,6 +13,10 @@
  * between later ones at most. */
 #define MEND_WAIT_NS (10 * SECOND_NS)
 #define MEND_MAX_WAIT_NS (600 * SECOND_NS)
+
+/* A stop waits so long at most for files of an earlier run to be read: about as
+ * long as three large ones take, and far less than a service manager waits. */
+#define END_PATIENCE_NS (5 * SECOND_NS)
 
 /* Retention looks at the directories this often at least, and no oftener than
  * once a second. */
@@ -124,7 +129,7 @@ static oa_status init(oa_store *store, const oa_store_options *options,
  * looked at. */
 static void note_boot(oa_store *store) {
   for (size_t s = 0; s < store->stream_count; s++) {
-    if (store->streams[s].unsealed) {
+    if (oa_series_is_behind(&store->streams[s])) {
       return;
     }
   }
@@ -140,12 +145,14 @@ static oa_status take_over(oa_store *store, const char *root, oa_error *error) {
     OA_TRY(oa_dir_make(&store->disk, store->streams[s].dir, error));
     OA_TRY(oa_series_recover(store, &store->streams[s], error));
   }
+  oa_recover_start(store);
   note_boot(store);
   oa_store_sweep(store);
   return OA_OK;
 }
 
 static void destroy(oa_store *store) {
+  oa_inspector_free(store->inspector);
   oa_merge_end_all(store);
   for (size_t s = 0; s < OA_STORE_MAX_STREAMS; s++) {
     oa_series *stream = &store->streams[s];
@@ -159,6 +166,12 @@ static void destroy(oa_store *store) {
   oa_free(store->extension);
   oa_free(store->disk.stage);
   oa_free(store);
+}
+
+void oa_store_disown(oa_store *store) {
+  if (store != NULL) {
+    oa_lock_release(&store->lock);
+  }
 }
 
 oa_status oa_store_open_with(oa_store **out, const oa_store_options *options,
@@ -214,12 +227,15 @@ oa_status oa_store_sync(oa_store *store, size_t stream, oa_error *error) {
 
 static void mend(oa_store *store, uint64_t now) {
   bool left = false;
+  oa_recover_take(store);
+  note_boot(store);
   if (now < store->next_mend_ns) {
     return;
   }
+  oa_recover_again(store);
   for (size_t s = 0; s < store->stream_count; s++) {
     oa_series_mend(store, &store->streams[s]);
-    left = left || store->streams[s].unsealed;
+    left = left || oa_series_is_behind(&store->streams[s]);
   }
   if (!left) {
     store->mend_wait_ns = MEND_WAIT_NS;
@@ -270,6 +286,8 @@ oa_status oa_store_close(oa_store *store, oa_error *error) {
     /* A last chance to leave whole files behind. */
     oa_series_mend(store, &store->streams[s]);
   }
+  oa_recover_end(store, END_PATIENCE_NS);
+  note_boot(store);
   destroy(store);
   return status;
 }

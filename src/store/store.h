@@ -72,10 +72,12 @@ typedef struct oa_store_stats {
 typedef struct oa_store oa_store;
 
 /* Makes the directories, takes the lock, cuts torn tails of files left open
- * by the last run and seals them.  OA_ERR_IO with a sentence for people: the
- * directory cannot be used, or another process owns it.  OA_ERR_CONFIG: a name
- * in OPTIONS cannot be part of a file name.  OA_ERR_NOMEM.
- * The strings of OPTIONS are copied; schemas and log are borrowed. */
+ * by the last run and seals them; when the machine was restarted since, that
+ * is begun here, by a thread, and done in oa_store_tick().  OA_ERR_IO with a
+ * sentence for people: the directory cannot be used, or another process owns
+ * it.  OA_ERR_CONFIG: a name in OPTIONS cannot be part of a file name.
+ * OA_ERR_NOMEM. The strings of OPTIONS are copied; schemas and log are
+ * borrowed. */
 oa_status oa_store_open(oa_store **out, const oa_store_options *options,
                         oa_error *error);
 
@@ -124,6 +126,10 @@ oa_status oa_store_seal(oa_store *store, oa_error *error);
 /* Seals, unlocks and frees.  The first failure is returned; STORE is gone
  * all the same.  NULL is allowed. */
 oa_status oa_store_close(oa_store *store, oa_error *error);
+
+/* In a process that was forked: lets go of the directory's lock, which its
+ * descriptor would hold longer than the owner lives.  NULL is allowed. */
+void oa_store_disown(oa_store *store);
 
 /* A snapshot of the counters; any thread. */
 void oa_store_get_stats(const oa_store *store, oa_store_stats *out);

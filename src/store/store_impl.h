@@ -38,6 +38,8 @@ typedef struct oa_series {
   uint64_t next_seq;
   uint64_t sealed_seq; /* what ".sealed" says */
   bool unsealed;       /* a file below next_seq waits to be mended */
+  uint64_t first_seq;  /* next_seq when the store was opened */
+  size_t inspected;    /* files below it that are with the inspector */
   bool lost;           /* a fsync failed since the last oa_store_sync() */
 
   oa_file file; /* fd -1 = none is open */
@@ -84,6 +86,8 @@ struct oa_store {
   uint64_t merge_room;      /* bytes that its copy may take */
   size_t merge_turn;        /* the stream that was looked at last */
 
+  struct oa_inspector *inspector; /* NULL: it has nothing to do */
+
   oa_series streams[OA_STORE_MAX_STREAMS];
   size_t stream_count;
 };
@@ -116,13 +120,29 @@ void oa_series_path(const oa_series *stream, const oa_name *name,
 /* --- recover.c: files that nobody sealed --- */
 
 /* At start-up: sets the stream's counter and mends every file that may need
- * it.  A file that cannot be mended now is logged and waits.  OA_ERR_IO: the
+ * it.  A file that cannot be mended now is logged and waits.  After a restart
+ * of the machine all are left to the inspector (inspect.h).  OA_ERR_IO: the
  * directory cannot be listed; OA_ERR_NOMEM. */
 oa_status oa_series_recover(oa_store *store, oa_series *stream,
                             oa_error *error);
 
 /* Later: mends what failures have left, when they have left something. */
 void oa_series_mend(oa_store *store, oa_series *stream);
+
+/* Whether a file below the open one is not sealed yet. */
+bool oa_series_is_behind(const oa_series *stream);
+
+/* Begins to read what was left to the inspector. */
+void oa_recover_start(oa_store *store);
+
+/* Mends the files that it has read meanwhile. */
+void oa_recover_take(oa_store *store);
+
+/* When it has read all: has it read those again that could not be mended. */
+void oa_recover_again(oa_store *store);
+
+/* Mends what it can read in PATIENCE_NS; the rest waits for the next start. */
+void oa_recover_end(oa_store *store, uint64_t patience_ns);
 
 /* Writes ".sealed" when more is sealed than it says. */
 void oa_series_note_sealed(oa_store *store, oa_series *stream);

@@ -12,6 +12,7 @@ import otlpgen
 
 sys.path.insert(0, str(harness.ROOT / "tests" / "soak"))
 
+import dictionaries  # noqa: E402
 import oversize  # noqa: E402
 
 SANITIZED = b"__asan_init" in harness.SERVICE.read_bytes()
@@ -78,3 +79,14 @@ def test_a_request_of_more_rows_than_the_buffer_is_to_be_split(start):
     (answer,) = service.send("traces", [oversize.nested(1, 2, b"\x12\x00" * 100)])
     assert not isinstance(answer, Exception)
     assert service.stop() == 0
+
+
+@pytest.mark.parametrize("kind", dictionaries.KINDS)
+def test_streams_that_only_grow_end_and_a_good_client_goes_on(tmp_path, kind):
+    found = dictionaries.run(tmp_path, 200, kind, limit=64, share=4)
+    if kind != "windows":
+        assert found["ends"].get("its own", 0) > 0, found
+        assert found["ends"].get("all together", 0) > 0, found
+    assert found["good"] > 5, found
+    if not SANITIZED:
+        assert found["peak"] <= 64 + oversize.SLACK, found

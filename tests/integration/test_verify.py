@@ -303,6 +303,9 @@ def test_exit_codes_of_verify(place, tmp_path):
 def test_a_start_beside_many_files_is_quick(tmp_path):
     """The torn files are mended, and the bound is generous: the full figures
     come from tests/soak/startup.py."""
-    result = startup.measure(tmp_path, 100 << 20, 2 << 20)
+    result = startup.measure(tmp_path, 100 << 20, 2 << 20, 8 << 20)
     assert result["files"] > 20
     assert result["after_crash"] < 5 + 5 * result["empty"], result
+    for content in ("usual", "noise"):  # after a restart of the machine
+        ready, ended = result[content]
+        assert ready < 5 + 5 * result["empty"] and ready < ended, result

@@ -9,11 +9,16 @@ protocols and kills it after 5 to 500 ms.  At "write" and "fsync" every request
 that was answered OK is in the files exactly as it was sent; at "memory" what is
 missing was answered within the last write interval.  No request is there by
 half or twice, and every reader opens every file.
+
+After some kills ("write" and "fsync") the machine seems to have been restarted:
+then the service reads the files of the last cycle in the background, and is
+loaded and killed again meanwhile.
 """
 
 import argparse
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -29,6 +34,17 @@ import sent
 
 # A busy machine may keep a batch on its way to the file for that long.
 GRACE = 1.5
+END = b"\xff\xff\xff\xff\0\0\0\0"
+
+BOOT = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def boot_again(directory):
+    """The service trusts its files more while the same kernel runs, which it
+    does not after a restart of the machine."""
+    lock = Path(directory) / ".otlp-arrow.lock"
+    if lock.exists():
+        lock.write_bytes(BOOT.sub(b"00000000-0000-0000-0000-000000000000", lock.read_bytes()))
 
 
 def has_levels():
@@ -44,7 +60,7 @@ class Killer:
         self.raised = "write" if level == "memory" and has_levels() else None
         self.plain = True  # the last cycle's files are not compressed
         self.interval = 0.02  # of the last cycle
-        self.cycles = self.early = self.sent = self.acked = self.items = 0
+        self.cycles = self.early = self.restarts = self.sent = self.acked = self.items = 0
         self.lost = self.unacked = self.recovered = 0
         self.oldest = 0.0  # age of what was lost
         self.peak = 0.0  # items a second that were answered
@@ -104,16 +120,35 @@ class Killer:
         for path in bad:
             path.unlink()
 
+    def wait_for_ends(self, service):
+        """Files of before a restart of the machine are ended in the background."""
+        until = time.monotonic() + 30
+        while not all(path.read_bytes().endswith(END)
+                      for path in self.directory.glob("otlp/*/*.arrow")):
+            if time.monotonic() > until:
+                raise found.Wrong("files of the last run stay without an end:\n" + service.output())
+            time.sleep(0.02)
+
     def cycle(self):
         interval, plain = self.rng.choice((0.02, 0.1, 0.3)), self.rng.random() < 0.5
         settings = self.settings(interval, plain)
         if self.rng.random() < 0.25:
             self.kill_while_starting(settings)
+        restarted = self.level != "memory" and self.rng.random() < 0.25
+        if restarted:
+            boot_again(self.directory)
         service = harness.Service(self.directory, *settings)
         try:
-            self.look()
+            if restarted:  # what was left is looked at when it is ended
+                plain = plain and self.plain
+                self.restarts += 1
+            else:
+                self.wait_for_ends(service)
+                self.look()
             self.interval, self.plain = interval, plain
             span = self.rng.uniform(0.005, 0.5)
+            if restarted and self.rng.random() < 0.5:
+                span = self.rng.uniform(0.9, 1.3)  # when the old ones are being ended
             if self.level == "memory" and self.rng.random() < 0.1:
                 span += GRACE + self.interval  # so that some must be there
             load = senders.Senders(service, self.book, self.rate, self.raised)
@@ -136,6 +171,7 @@ class Killer:
         """What the last cycle left."""
         service = harness.Service(self.directory, *self.settings(self.interval, self.plain))
         try:
+            self.wait_for_ends(service)
             self.look()
             if service.stop() != 0:
                 raise found.Wrong("the service did not stop well:\n" + service.output())
@@ -144,7 +180,7 @@ class Killer:
 
     def figures(self):
         return (f"kill -9 at {self.level}: {self.cycles} cycles, {self.early} more kills while "
-                f"starting; {self.sent} requests, {self.acked} acknowledged with {self.items} "
+                f"starting, {self.restarts} as if the machine had been restarted; {self.sent} requests, {self.acked} acknowledged with {self.items} "
                 f"items (at most {self.peak:.0f}/s); {self.lost} of them not there "
                 f"(the oldest {self.oldest:.2f} s), {self.unacked} there without an answer; "
                 f"wrong: 0")

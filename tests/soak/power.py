@@ -7,13 +7,12 @@ A journal of all file calls (tests/faults/powercut.c) is cut at random places,
 and between: right after an answer went out.  disk_model.py makes of it what a
 disk may hold then, the service starts on that, and everything that was
 acknowledged before the cut must be in the files; no finished file is changed,
-and every reader opens all.  Some cuts are followed by a second one while the
-service mends the first.
+and every reader opens all.  Some cuts are followed by a second one while the service mends
+what the first has left, in the background, and takes new data.
 """
 
 import argparse
 import random
-import re
 import shutil
 import sys
 import tempfile
@@ -29,9 +28,6 @@ import sent
 import shim
 
 
-BOOT = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-
-
 class Journal:
     def __init__(self, path):
         self.path = Path(path)
@@ -43,14 +39,6 @@ class Journal:
     def environment(self, directory):
         return {"LD_PRELOAD": str(shim.build("powercut")), "OA_POWER_LOG": str(self.path),
                 "OA_POWER_DIR": str(Path(directory).resolve())}
-
-
-def boot_again(directory):
-    """The service trusts its files more while the same kernel runs, which it
-    does not after a power cut."""
-    lock = Path(directory) / ".otlp-arrow.lock"
-    if lock.exists():
-        lock.write_bytes(BOOT.sub(b"00000000-0000-0000-0000-000000000000", lock.read_bytes()))
 
 
 class Run:
@@ -68,7 +56,7 @@ class Run:
                          f"storage.compression={'none' if self.plain else pick(('zstd', 'lz4'))}",
                          f"storage.direct_io={pick(('true', 'false'))}"]
         self.book = sent.Book(sent.templates(seed, sizes=(1, 40, 300)), seed, "fsync")
-        self.cuts = self.second = self.finished = self.files = 0
+        self.cuts = self.second = self.again = self.finished = self.files = 0
 
     def record(self):
         """Loads the service and keeps the journal."""
@@ -89,10 +77,11 @@ class Run:
         self.data = journal.path.read_bytes()
         self.records = disk_model.read_journal(self.data)
         self.base, self.live = base, live
+        self.first = self.book.acked()  # of this run; cuts may add more
 
     def moment(self):
         """How many records are done when the power goes."""
-        if self.rng.random() < 0.5 and (acked := self.book.acked()):
+        if self.rng.random() < 0.5 and (acked := self.first):
             # The last that is certain when this answer has come: the place
             # where an answer that is too early shows.
             position = self.rng.choice(acked).position
@@ -107,38 +96,49 @@ class Run:
             disk.do(record)
         target = self.folder / "cut"
         disk.build(target, self.rng)
-        boot_again(target)
+        kill9.boot_again(target)
         end = self.records[count - 1].end if count else 0
-        must = [r for r in self.book.acked() if r.position <= end]
+        must = [r for r in self.first if r.position <= end]
         finished = disk.finished()
         if self.rng.random() < 0.2:
-            target = self.cut_again(target)
+            target, more = self.cut_again(target)
+            must += more
         self.recover(target, must, finished)
         shutil.rmtree(target)
         self.cuts += 1
         self.finished += len(finished)
 
     def cut_again(self, target):
-        """The power goes once more while the service starts on TARGET."""
+        """The power goes once more while the service mends TARGET and takes new
+        data; what it acknowledged of that before."""
         before, after = self.folder / "before", self.folder / "after"
         shutil.copytree(target, before)
         journal = Journal(self.folder / "journal2")
+        known = {r.number for r in self.book.acked()}
+        self.book.position = journal.length
         service = harness.Service(target, *self.settings, environment=journal.environment(target))
-        time.sleep(self.rng.random() * 0.1)
+        load = senders.Senders(service, self.book, self.rate)
+        # What is left is ended about a second after the start.
+        time.sleep(self.rng.choice((self.rng.random() * 0.1, self.rng.uniform(0.8, 1.3))))
         service.kill()
+        load.stop()
         records = disk_model.read_journal(journal.path.read_bytes())
         # The journal knows inodes of TARGET, whose files begin as BEFORE's.
         disk = disk_model.Disk(before)
         self.adopt(disk, target, before, records)
         disk.top = str(target)
-        for record in records[:self.rng.randrange(len(records) + 1)]:
+        count = self.rng.randrange(len(records) + 1)
+        for record in records[:count]:
             disk.do(record)
         disk.build(after, self.rng)
-        boot_again(after)
+        kill9.boot_again(after)
         shutil.rmtree(before)
         shutil.rmtree(target)
         self.second += 1
-        return after
+        end = records[count - 1].end if count else 0
+        more = [r for r in self.book.acked() if r.number not in known and r.position <= end]
+        self.again += len(more)
+        return after, more
 
     @staticmethod
     def adopt(disk, target, before, records):
@@ -173,7 +173,7 @@ class Run:
 
 def run(folder, seed, cuts, per_run=25, told=False, **options):
     """Gives figures; found.Wrong when a promise is broken."""
-    total = {"runs": 0, "cuts": 0, "second": 0, "acked": 0, "items": 0, "calls": 0, "finished": 0,
+    total = {"runs": 0, "cuts": 0, "second": 0, "again": 0, "acked": 0, "items": 0, "calls": 0, "finished": 0,
              "files": 0}
     while total["cuts"] < cuts:
         here = Path(folder) / f"run{total['runs']}"
@@ -182,8 +182,8 @@ def run(folder, seed, cuts, per_run=25, told=False, **options):
         one.record()
         for _ in range(min(per_run, cuts - total["cuts"])):
             one.cut()
-        acked = one.book.acked()
-        for key, value in (("runs", 1), ("cuts", one.cuts), ("second", one.second),
+        acked = one.first
+        for key, value in (("runs", 1), ("cuts", one.cuts), ("second", one.second), ("again", one.again),
                            ("acked", len(acked)), ("calls", len(one.records)),
                            ("items", sum(r.template.points for r in acked)),
                            ("finished", one.finished), ("files", one.files)):
@@ -196,7 +196,7 @@ def run(folder, seed, cuts, per_run=25, told=False, **options):
 
 def figures(total):
     return (f"power: {total['cuts']} cuts of {total['runs']} runs ({total['second']} cut again "
-            f"while starting); {total['calls']} file calls, {total['acked']} requests acknowledged "
+            f"while mending, {total['again']} more requests acknowledged before that); {total['calls']} file calls, {total['acked']} requests acknowledged "
             f"at fsync with {total['items']} items; {total['files']} files read, "
             f"{total['finished']} of them finished before; wrong: 0")
 

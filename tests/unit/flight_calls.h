@@ -193,6 +193,7 @@ static inline void desk_open(desk *d, const char *root) {
 static inline void desk_close(desk *d) {
   assert_int_equal(d->thread.stream_bytes, 0);
   landing_free(&d->pipeline.landing);
+  oa_inflater_free(d->thread.inflater);
   oa_counters_reset(&d->counters);
 }
 

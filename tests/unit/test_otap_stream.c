@@ -397,6 +397,44 @@ static void too_many_rows_and_payloads_are_refused(void **state) {
   stream_free(&s);
 }
 
+static void a_stream_is_counted_and_borrows_what_decompresses(void **state) {
+  (void)state;
+  oa_account account;
+  oa_purse purse = {.account = &account};
+  oa_otap_limits limits = oa_otap_limits_default;
+  oa_otap_stream *refused = NULL;
+  oa_buf bytes = {0};
+  message m = {0};
+  table spans = {0};
+  stream s[2];
+  oa_account_init(&account, 1 << 20);
+  assert_int_equal(oa_inflater_new(&limits.inflater), OA_OK);
+  limits.purse = &purse;
+  two_spans(&spans);
+  table_bytes(&spans, 2, OA_CODEC_ZSTD, true, &bytes);
+  put_payload(&m, OA_PAYLOAD_SPANS, "0", bytes.data, bytes.len);
+  for (int i = 0; i < 2; i++) {
+    const size_t before = purse.used;
+    stream_init(&s[i], OA_TRACES, &limits);
+    assert_true(purse.used > before);
+    assert_int_equal(oa_otap_stream_memory(s[i].otap), purse.used - before);
+    assert_int_equal(take_message(&s[i], &m), OA_OK);
+    /* The first has left the inflater to the second. */
+    assert_int_equal(oa_otlp_builder_rows(s[i].builder), 2);
+    stream_free(&s[i]);
+    assert_int_equal(purse.used, 0);
+  }
+  purse.max = 64;
+  assert_int_equal(oa_otap_stream_new(&refused, OA_TRACES, &limits),
+                   OA_ERR_NOMEM);
+  assert_null(refused);
+  assert_int_equal(purse.used, 0);
+  oa_purse_close(&purse);
+  oa_inflater_free(limits.inflater);
+  message_free(&m);
+  oa_buf_free(&bytes);
+}
+
 /* Log records need no column, so a few bytes could claim any number. */
 static void rows_without_bytes_are_bounded(void **state) {
   (void)state;
@@ -415,6 +453,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_dictionary_that_is_replaced_counts_from_then_on),
       cmocka_unit_test(another_schema_id_is_another_stream),
+      cmocka_unit_test(a_stream_is_counted_and_borrows_what_decompresses),
       cmocka_unit_test(two_tables_may_share_a_schema_id),
       cmocka_unit_test(builders_may_change_between_messages),
       cmocka_unit_test(a_failed_message_leaves_no_strings),

@@ -141,6 +141,37 @@ static void damage_in_the_middle_keeps_both(void **state) {
   oa_buf_free(&file);
 }
 
+/* A schema that has a wrong byte, and can be read all the same, shows only once
+ * the damage behind it is gone. */
+static void one_run_mends_two_damages(void **state) {
+  const place *p = *state;
+  oa_buf file = {0};
+  size_t ends[BATCHES + 1];
+  char aside[200];
+  size_t hidden = 0;
+  heard h;
+  aside_of(p, aside);
+  make_file(&file, ends, OA_CODEC_ZSTD);
+  memset(file.data + ends[2] - 96, 0xEE, 64); /* values of the second batch */
+  for (size_t at = 0; at < ends[0]; at += 31) {
+    file.data[at] ^= 0x5A;
+    save(p->path, file.data, file.len);
+    const oa_repair_result done = repair(p->directory, 0, &h);
+    hidden += strstr(h.what, "; behind it: ") != NULL ? 1 : 0;
+    assert_int_equal(verify(p->root).problems, done.problems);
+    const oa_repair_result again = repair(p->directory, 0, NULL);
+    assert_int_equal(again.repaired + again.aside, 0);
+    if (done.repaired > 0) {
+      assert_true(holds(aside, file.data, file.len));
+      assert_int_equal(verify(p->root).rows, ROWS);
+    }
+    unlink(aside);
+    file.data[at] ^= 0x5A;
+  }
+  assert_true(hidden > 0);
+  oa_buf_free(&file);
+}
+
 static void a_run_that_was_broken_off_is_taken_up(void **state) {
   const place *p = *state;
   oa_buf file = {0};
@@ -258,6 +289,7 @@ int main(void) {
       TEST(whole_files_are_left_alone),
       TEST(a_file_cut_anywhere_is_whole_up_to_the_cut),
       TEST(damage_in_the_middle_keeps_both),
+      TEST(one_run_mends_two_damages),
       TEST(a_run_that_was_broken_off_is_taken_up),
       TEST(a_damaged_schema_is_written_anew),
       TEST(an_owned_directory_is_refused),
