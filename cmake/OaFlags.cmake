@@ -37,7 +37,7 @@ function(oa_flags target)
     "$<$<COMPILE_LANGUAGE:C>:${OA_C_WARNINGS}>"
     -fvisibility=hidden -fstack-protector-strong
     # No build path ends up in the binaries.
-    -ffile-prefix-map=${CMAKE_SOURCE_DIR}=.
+    -ffile-prefix-map=${PROJECT_SOURCE_DIR}=.
     $<$<BOOL:${OA_HAS_CF_PROTECTION}>:-fcf-protection>
     $<$<BOOL:${OA_HAS_STACK_CLASH}>:-fstack-clash-protection>)
   target_link_options(${target} PRIVATE
@@ -60,6 +60,8 @@ function(oa_flags target)
   if(OA_LTO)
     # Fat objects: the installed archive also links without LTO.
     target_compile_options(${target} PRIVATE -flto=auto -ffat-lto-objects)
-    target_link_options(${target} PRIVATE -flto=auto)
+    # The link compiles, so it is to forget where as well.
+    target_link_options(${target} PRIVATE -flto=auto
+      -ffile-prefix-map=${PROJECT_SOURCE_DIR}=.)
   endif()
 endfunction()

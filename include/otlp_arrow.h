@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* otlp_arrow.h - the C API of otlp-arrow: run the receiver inside a program,
- * and read the files that it writes.
+ * export the program's own telemetry, and read the files that are written.
  *
  *   oa_error error;
  *   oa_config *config;
  *   oa_service *service;
  *   if (oa_config_new(&config, &error) != OA_OK ||
- *       oa_config_set(config, "output_dir", "/var/lib/otlp", &error) != OA_OK
- * || oa_service_start(&service, config, &error) != OA_OK) { fprintf(stderr,
- * "%s\n", error.text); exit(1);
+ *       oa_config_set(config, "output_dir", "otlp", &error) != OA_OK ||
+ *       oa_service_start(&service, config, &error) != OA_OK) {
+ *     fprintf(stderr, "%s\n", error.text);
+ *     exit(1);
  *   }
  *   ...
  *   oa_service_stop(service, &error);
@@ -46,6 +47,14 @@ extern "C" {
 /* The version of the library, such as "0.1.0"; a static text. */
 OA_API const char *oa_version(void);
 
+/* Has ALLOCATOR give the memory that the library asks for, in the whole
+ * process; the libraries that it stands on keep to malloc(3), and the columns
+ * of large batches to mmap(2).  The one thing that is global: call it before
+ * every other function, when no other thread runs.  NULL goes back to
+ * malloc(3).  The struct is copied.  OA_ERR_CONFIG when a function is missing.
+ */
+OA_API oa_status oa_set_allocator(const oa_allocator *allocator);
+
 /* Receives LEN bytes of TEXT, which has no terminator; anything but OA_OK
  * ends the printing and is returned by it. */
 typedef oa_status (*oa_text_sink)(void *context, const char *text, size_t len);
@@ -62,6 +71,10 @@ typedef struct oa_config oa_config;
 
 /* A configuration that holds the defaults.  OA_ERR_NOMEM. */
 OA_API oa_status oa_config_new(oa_config **out, oa_error *error);
+
+/* The same for telemetry of this very program (otlp_arrow_export.h): no port is
+ * open unless it is switched on. */
+OA_API oa_status oa_config_new_embedded(oa_config **out, oa_error *error);
 
 /* NULL is allowed. */
 OA_API void oa_config_free(oa_config *config);
@@ -88,6 +101,16 @@ OA_API oa_status oa_config_set(oa_config *config, const char *key,
 OA_API oa_status oa_config_set_authenticator(
     oa_config *config, const oa_authenticator *authenticator, oa_error *error);
 
+/* Has SINK keep what comes in, in place of files; NULL goes back to these.  One
+ * thread of the service calls it.  The struct is copied. */
+OA_API oa_status oa_config_set_sink(oa_config *config, const oa_sink *sink,
+                                    oa_error *error);
+
+/* Has SINK take the log lines of log.level and above, in place of standard
+ * error; NULL goes back to that.  The struct is copied. */
+OA_API oa_status oa_config_set_log(oa_config *config, const oa_log_sink *sink,
+                                   oa_error *error);
+
 /* Whether the values fit together, such as two ports that must differ, and
  * whether the certificates and keys that they name can be used.
  * oa_service_start() asks this too.  OA_ERR_CONFIG, OA_ERR_NOMEM. */
@@ -106,7 +129,7 @@ OA_API oa_status oa_config_describe(oa_text_sink sink, void *context);
 /* --- Service -------------------------------------------------------------
  *
  * Receives telemetry on its ports and keeps it in files, with threads of its
- * own.  Log lines go to standard error.
+ * own.  Log lines go to standard error, or where oa_config_set_log() says.
  */
 typedef struct oa_service oa_service;
 
@@ -166,7 +189,10 @@ OA_API oa_status oa_service_stop(oa_service *service, oa_error *error);
 }
 #endif
 
+#include "otlp_arrow_builder.h"
+#include "otlp_arrow_export.h"
 #include "otlp_arrow_reader.h"
+#include "otlp_arrow_stored.h"
 #include "otlp_arrow_verify.h"
 
 #endif

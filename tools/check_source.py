@@ -32,7 +32,7 @@ OPEN_ENDS = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X)\b")
 
 LICENSE = "SPDX-License-Identifier: Apache-2.0"
 SKIP = {"node_modules", "__pycache__", "corpus", "golden"}
-TEXT = {".c", ".h", ".cc", ".py", ".sh", ".md", ".cmake", ".js", ".mjs", ".txt"}
+TEXT = {".c", ".h", ".cc", ".py", ".pyi", ".sh", ".md", ".cmake", ".js", ".mjs", ".rs", ".txt"}
 CODE = TEXT - {".md", ".txt"}
 
 COMMENT = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"', re.S)
@@ -40,12 +40,12 @@ COMMENT = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"', re.S)
 
 def files():
     """Our own text files."""
-    for name in ("dev", ".ci/run", "CMakeLists.txt", "README.md",
+    for name in ("dev", ".ci/run", "CMakeLists.txt", "pyproject.toml", "README.md",
                  "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"):
         if (ROOT / name).is_file():
             yield ROOT / name
     for folder in ("cmake", "docs", "packaging", "tools", "src", "include",
-                   "tests", "bench", "examples"):
+                   "python", "rust", "tests", "bench", "examples"):
         for path in sorted((ROOT / folder).rglob("*")):
             parts = set(path.relative_to(ROOT).parts)
             if path.suffix in TEXT and path.is_file() and not parts & SKIP:
@@ -82,7 +82,11 @@ def check_lengths(text):
     for number, line in enumerate(lines, 1):
         if re.match(r"[A-Za-z_].*[^;,]$", line) and "(" in line and not (
                 line.startswith(("typedef", "enum", "#")) or "= {" in line):
-            start = number
+            start, inside = number, line.endswith("{")
+        elif start is not None and not inside:
+            # A declaration ends before a body begins.
+            inside = line.endswith("{")
+            start = None if line.endswith(";") else start
         elif line == "}" and start is not None:
             length = number - start + 1
             if length > MAX_FUNCTION_LINES:
@@ -109,7 +113,7 @@ def findings():
             yield path, 1, "no line break at the end of the file"
         if path.suffix in (".c", ".h", ".cc"):
             problems = list(check_calls(path, text))
-            if path.relative_to(ROOT).parts[0] in ("src", "include"):
+            if path.relative_to(ROOT).parts[0] in ("src", "include", "python"):
                 problems += check_lengths(text)
             for number, problem in problems:
                 yield path, number, problem

@@ -15,23 +15,37 @@ const char *oa_version(void) {
   return OA_VERSION;
 }
 
+oa_status oa_set_allocator(const oa_allocator *allocator) {
+  return oa_mem_set_allocator(allocator);
+}
+
 static oa_status refuse_null(oa_error *error) {
   return oa_error_set(error, OA_ERR_CONFIG,
                       "a parameter is NULL that must not be");
 }
 
-oa_status oa_config_new(oa_config **out, oa_error *error) {
+static oa_status make_config(oa_config **out, bool embedded, oa_error *error) {
   if (out == NULL) {
     return refuse_null(error);
   }
   oa_config *config = oa_calloc(1, sizeof *config);
-  oa_status status = config == NULL ? OA_ERR_NOMEM : oa_config_init(config);
+  oa_status status = config == NULL ? OA_ERR_NOMEM
+                     : embedded     ? oa_config_init_embedded(config)
+                                    : oa_config_init(config);
   if (status != OA_OK) {
     oa_free(config);
     return oa_error_set(error, status, "%s", oa_status_text(status));
   }
   *out = config;
   return OA_OK;
+}
+
+oa_status oa_config_new(oa_config **out, oa_error *error) {
+  return make_config(out, false, error);
+}
+
+oa_status oa_config_new_embedded(oa_config **out, oa_error *error) {
+  return make_config(out, true, error);
 }
 
 void oa_config_free(oa_config *config) {
@@ -101,6 +115,30 @@ oa_status oa_config_set_authenticator(oa_config *config,
   return OA_OK;
 }
 
+oa_status oa_config_set_sink(oa_config *config, const oa_sink *sink,
+                             oa_error *error) {
+  if (config == NULL || (sink != NULL && sink->append == NULL)) {
+    return refuse_null(error);
+  }
+  config->sink = (oa_sink){0};
+  if (sink != NULL) {
+    config->sink = *sink;
+  }
+  return OA_OK;
+}
+
+oa_status oa_config_set_log(oa_config *config, const oa_log_sink *sink,
+                            oa_error *error) {
+  if (config == NULL || (sink != NULL && sink->line == NULL)) {
+    return refuse_null(error);
+  }
+  config->log_sink = (oa_log_sink){0};
+  if (sink != NULL) {
+    config->log_sink = *sink;
+  }
+  return OA_OK;
+}
+
 oa_status oa_config_set_socket(oa_config *config, oa_listener listener,
                                int socket, oa_error *error) {
   char address[OA_ADDRESS_SIZE];
@@ -131,33 +169,16 @@ oa_status oa_service_start(oa_service **out, const oa_config *config,
 }
 
 uint16_t oa_service_port(const oa_service *service, oa_listener listener) {
-  if (service == NULL) {
+  if (service == NULL || (unsigned)listener >= OA_CONFIG_SOCKETS) {
     return 0;
   }
-  switch (listener) {
-    case OA_LISTENER_PROTOBUF:
-      return oa_service_protobuf_port(service);
-    case OA_LISTENER_ARROW_FLIGHT:
-      return oa_service_arrow_flight_port(service);
-    case OA_LISTENER_DASHBOARD:
-      return oa_service_dashboard_port(service);
-  }
-  return 0;
+  return oa_service_port_at(service, (size_t)listener);
 }
 
 oa_status oa_service_flush(oa_service *service, uint32_t timeout_ms,
                            oa_error *error) {
-  if (service == NULL) {
-    return refuse_null(error);
-  }
-  oa_status status = oa_service_drain(service, timeout_ms);
-  if (status == OA_ERR_BUSY) {
-    return oa_error_set(error, status,
-                        "not everything was written within %u ms", timeout_ms);
-  }
-  return status == OA_OK
-             ? OA_OK
-             : oa_error_set(error, status, "%s", oa_status_text(status));
+  return service == NULL ? refuse_null(error)
+                         : oa_service_drain(service, timeout_ms, error);
 }
 
 oa_status oa_service_reload(oa_service *service, const oa_config *config,

@@ -249,19 +249,7 @@ static oa_status fold_nulls(oa_ipc_walk *walk, const oa_field *field,
     return OA_OK;
   }
   OA_TRY(take(walk, size, &block));
-  uint8_t *bits = block;
-  memset(bits, 0, size);
-  int64_t nulls = 0;
-  for (int64_t i = 0; i < out->length; i++) {
-    const bool valid =
-        !oa_array_is_null(out, i) &&
-        !oa_array_is_null(values,
-                          oa_ipc_index(out->values, field->index_type, i));
-    bits[i / 8] |= (uint8_t)((valid ? 1U : 0U) << (i % 8));
-    nulls += valid ? 0 : 1;
-  }
-  out->null_count = nulls;
-  out->validity = nulls == 0 ? NULL : bits;
+  oa_ipc_fold_nulls(out, field->index_type, block);
   return OA_OK;
 }
 

@@ -160,6 +160,7 @@ static oa_status replace(oa_ipc_reader *reader, oa_ipc_dict *dict,
   oa_purse *purse = reader->limits.purse;
   oa_ipc_dict fresh = {.id = dict->id,
                        .values = dict->values,
+                       .version = dict->version,
                        .validity = {.purse = purse},
                        .offsets = {.purse = purse},
                        .bytes = {.purse = purse}};
@@ -222,5 +223,6 @@ oa_status oa_ipc_read_dictionary(oa_ipc_reader *reader,
   OA_TRY(delta != 0 ? append(reader, dict, &values, error)
                     : replace(reader, dict, &values, error));
   reader->dict_bytes += held(dict) - before;
+  dict->version++;
   return OA_OK;
 }

@@ -15,9 +15,10 @@
  * as it outlives its message, and grow in place with deltas. */
 typedef struct oa_ipc_dict {
   int64_t id;
-  oa_field values; /* the field without its dictionary */
-  bool known;      /* a DictionaryBatch was read */
-  oa_buf validity; /* one bit a value once any value is null */
+  oa_field values;  /* the field without its dictionary */
+  bool known;       /* a DictionaryBatch was read */
+  uint64_t version; /* another one whenever the values change */
+  oa_buf validity;  /* one bit a value once any value is null */
   oa_buf offsets;
   oa_buf bytes;
   oa_array array; /* over the buffers */
@@ -129,5 +130,9 @@ bool oa_ipc_indices_valid(const oa_array *array, oa_type type, int64_t count);
 
 /* Index I, which is known to be valid. */
 int64_t oa_ipc_index(const void *indices, oa_type type, int64_t i);
+
+/* Makes rows of ARRAY null whose value in the dictionary is.  The indices of
+ * TYPE are valid; BITS has room for a bit a row. */
+void oa_ipc_fold_nulls(oa_array *array, oa_type type, uint8_t *bits);
 
 #endif

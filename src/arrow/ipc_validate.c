@@ -111,3 +111,18 @@ int64_t oa_ipc_index(const void *indices, oa_type type, int64_t i) {
       return ((const int64_t *)indices)[i];
   }
 }
+
+void oa_ipc_fold_nulls(oa_array *array, oa_type type, uint8_t *bits) {
+  const oa_array *values = array->dictionary;
+  int64_t nulls = 0;
+  memset(bits, 0, ((size_t)array->length + 7) / 8);
+  for (int64_t i = 0; i < array->length; i++) {
+    const bool valid =
+        !oa_array_is_null(array, i) &&
+        !oa_array_is_null(values, oa_ipc_index(array->values, type, i));
+    bits[i / 8] |= (uint8_t)((valid ? 1U : 0U) << (i % 8));
+    nulls += valid ? 0 : 1;
+  }
+  array->null_count = nulls;
+  array->validity = nulls == 0 ? NULL : bits;
+}

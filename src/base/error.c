@@ -29,6 +29,8 @@ const char *oa_status_text(oa_status status) {
       return "not found";
     case OA_END:
       return "end";
+    case OA_ERR_CLOSED:
+      return "shut down already";
   }
   return "unknown status";
 }

@@ -87,6 +87,11 @@ static void put(const oa_log *log, oa_log_level level, const char *message) {
   char shown[SHOWN_SIZE];
   char line[SHOWN_SIZE + 128];
   int len;
+  if (log->sink.line != NULL) {
+    clean(shown, sizeof shown, message);
+    log->sink.line(log->sink.context, level, shown);
+    return;
+  }
   clock_gettime(CLOCK_REALTIME, &now);
   gmtime_r(&now.tv_sec, &utc);
   strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &utc);

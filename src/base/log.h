@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* log.h - leveled log lines to standard error, one write(2) a line.
+/* log.h - leveled log lines to standard error, one write(2) a line, or to the
+ * program that has us inside.
  *
  * A logger is a value that its owner passes down; there is no global one.
  * Lines never hold telemetry or secrets.  What strangers can make us say is
@@ -14,17 +15,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-typedef enum oa_log_level {
-  OA_LOG_DEBUG,
-  OA_LOG_INFO,
-  OA_LOG_WARN,
-  OA_LOG_ERROR,
-} oa_log_level;
+#include "base/status.h"
 
 typedef struct oa_log {
   _Atomic oa_log_level level; /* lines below it are dropped */
   atomic_bool json;           /* one JSON object a line instead of text */
   int fd;                     /* where lines go; 2 is standard error */
+  oa_log_sink sink;           /* where they go instead, when it is set */
   struct oa_log_limit *limit; /* borrowed; NULL = every line is written */
 } oa_log;
 

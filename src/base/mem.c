@@ -2,6 +2,7 @@
 #include "base/mem.h"
 
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #ifdef __GLIBC__
@@ -28,12 +29,49 @@ void oa_mem_fail_after(int64_t count) {
   atomic_store_explicit(&allowance, count, memory_order_relaxed);
 }
 
+/* What the program gave; without functions malloc(3) and its brothers serve. */
+static oa_allocator given;
+
+oa_status oa_mem_set_allocator(const oa_allocator *allocator) {
+  if (allocator == NULL) {
+    given = (oa_allocator){0};
+    return OA_OK;
+  }
+  if (allocator->allocate == NULL || allocator->resize == NULL ||
+      allocator->release == NULL) {
+    return OA_ERR_CONFIG;
+  }
+  given = *allocator;
+  return OA_OK;
+}
+
+static void *allocate(size_t size, size_t alignment) {
+  return given.allocate(given.context, size, alignment);
+}
+
+static void *clear(void *block, size_t size) {
+  return block == NULL ? NULL : memset(block, 0, size);
+}
+
 void *oa_malloc(size_t size) {
-  return oa_mem_refused() ? NULL : malloc(size);
+  if (oa_mem_refused()) {
+    return NULL;
+  }
+  return given.allocate != NULL ? allocate(size, _Alignof(max_align_t))
+                                : malloc(size);
 }
 
 void *oa_calloc(size_t count, size_t size) {
-  return oa_mem_refused() ? NULL : calloc(count, size);
+  if (oa_mem_refused()) {
+    return NULL;
+  }
+  if (given.allocate == NULL) {
+    return calloc(count, size);
+  }
+  if (size > 0 && count > SIZE_MAX / size) {
+    return NULL;
+  }
+  return clear(allocate(count * size, _Alignof(max_align_t)), count * size);
 }
 
 void *oa_calloc_aligned(size_t count, size_t size, size_t alignment) {
@@ -42,20 +80,33 @@ void *oa_calloc_aligned(size_t count, size_t size, size_t alignment) {
   }
   /* aligned_alloc() wants a multiple of the alignment. */
   const size_t bytes = (count * size + alignment - 1) / alignment * alignment;
-  void *block = aligned_alloc(alignment, bytes);
-  return block == NULL ? NULL : memset(block, 0, bytes);
+  return clear(given.allocate != NULL ? allocate(bytes, alignment)
+                                      : aligned_alloc(alignment, bytes),
+               bytes);
 }
 
 void *oa_malloc_aligned(size_t size, size_t alignment) {
-  return oa_mem_refused() ? NULL : aligned_alloc(alignment, size);
+  if (oa_mem_refused()) {
+    return NULL;
+  }
+  return given.allocate != NULL ? allocate(size, alignment)
+                                : aligned_alloc(alignment, size);
 }
 
 void *oa_realloc(void *block, size_t size) {
-  return oa_mem_refused() ? NULL : realloc(block, size);
+  if (oa_mem_refused()) {
+    return NULL;
+  }
+  return given.resize != NULL ? given.resize(given.context, block, size)
+                              : realloc(block, size);
 }
 
 void oa_free(void *block) {
-  free(block);
+  if (given.release != NULL) {
+    given.release(given.context, block);
+  } else {
+    free(block);
+  }
 }
 
 void oa_mem_give_back(void) {

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/status.h"
+
 void *oa_malloc(size_t size);
 void *oa_calloc(size_t count, size_t size);
 
@@ -32,6 +34,9 @@ void oa_free(void *block);
 /* A heap copy of TEXT, or NULL when there is no memory. */
 char *oa_strdup(const char *text);
 char *oa_strndup(const char *text, size_t len);
+
+/* See oa_set_allocator(). */
+oa_status oa_mem_set_allocator(const oa_allocator *allocator);
 
 /* Has the C library give memory that is free back to the system, as far as it
  * can; takes some milliseconds when much is free.  Any thread. */

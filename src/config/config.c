@@ -81,19 +81,46 @@ oa_status oa_config_put(oa_config *config, const oa_config_key *key,
   return OA_OK;
 }
 
-oa_status oa_config_init(oa_config *config) {
+/* The default of KEY; a program that embeds us is the one that decides about
+ * ports, and what is written to its standard error. */
+static const char *default_of(const oa_config_key *key, bool embedded) {
+  static const struct {
+    const char *path;
+    const char *value;
+  } other[] = {{"protocols.protobuf_enabled", "false"},
+               {"protocols.arrow_flight_enabled", "false"},
+               {"dashboard.enabled", "false"},
+               {"log.level", "warn"}};
+  for (size_t i = 0; embedded && i < sizeof other / sizeof other[0]; i++) {
+    if (strcmp(other[i].path, key->path) == 0) {
+      return other[i].value;
+    }
+  }
+  return key->def;
+}
+
+static oa_status init(oa_config *config, bool embedded) {
   const oa_config_origin origin = {.source = OA_CONFIG_DEFAULT};
 
-  *config = (oa_config){0};
+  *config = (oa_config){.embedded = embedded};
   for (size_t i = 0; i < oa_config_key_count; i++) {
     const oa_config_key *key = &oa_config_keys[i];
-    oa_status status = oa_config_put(config, key, key->def, origin, NULL);
+    oa_status status =
+        oa_config_put(config, key, default_of(key, embedded), origin, NULL);
     if (status != OA_OK) {
       oa_config_reset(config);
       return status;
     }
   }
   return OA_OK;
+}
+
+oa_status oa_config_init(oa_config *config) {
+  return init(config, false);
+}
+
+oa_status oa_config_init_embedded(oa_config *config) {
+  return init(config, true);
 }
 
 void oa_config_reset(oa_config *config) {

@@ -87,6 +87,7 @@ typedef struct oa_config {
   uint64_t max_attributes;
   uint64_t max_stream_bytes;
 
+  bool embedded; /* for telemetry of the program itself: no port is a must */
   bool protobuf_enabled;
   uint64_t protobuf_port; /* 0 = any free one */
   bool arrow_flight_enabled;
@@ -124,6 +125,8 @@ typedef struct oa_config {
   int sockets[OA_CONFIG_SOCKETS]; /* that listen already, by OA_PORT_...; 0 =
                                      none */
   oa_authenticator authenticator; /* in place of auth_...; check NULL = none */
+  oa_sink sink;                   /* in place of files; append NULL = none */
+  oa_log_sink log_sink; /* in place of standard error; line NULL = none */
 
   char *file; /* the YAML file that was read; NULL = none */
   oa_config_origin origins[OA_CONFIG_MAX_KEYS]; /* by row of the table */
@@ -131,6 +134,9 @@ typedef struct oa_config {
 
 /* Fills CONFIG with the defaults.  OA_ERR_NOMEM leaves nothing to free. */
 oa_status oa_config_init(oa_config *config);
+
+/* The same for a program that embeds the service: its ports are off. */
+oa_status oa_config_init_embedded(oa_config *config);
 void oa_config_reset(oa_config *config);
 
 /* OUT is uninitialized memory; reset it when done. */

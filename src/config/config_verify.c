@@ -26,7 +26,8 @@ static oa_status refuse(const oa_config *config, const char *path,
 }
 
 static oa_status check_ports(const oa_config *config, oa_error *error) {
-  if (!config->protobuf_enabled && !config->arrow_flight_enabled) {
+  if (!config->embedded && !config->protobuf_enabled &&
+      !config->arrow_flight_enabled) {
     return refuse(config, "protocols.protobuf_enabled",
                   "one of this and protocols.arrow_flight_enabled must be true",
                   error);

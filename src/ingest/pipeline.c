@@ -61,6 +61,9 @@ static void update_pause(oa_pipeline *p, unsigned thread) {
   oa_pipeline_thread *t = &p->threads[thread];
   const uint64_t now = oa_clock_monotonic_ns();
   const bool behind = writer_is_behind(p);
+  if (oa_pipeline_is_inlet(p, thread)) {
+    return; /* who comes is told to come back once the buffers are full */
+  }
   if (!t->paused) {
     t->paused_ns = now;
   }
@@ -351,6 +354,25 @@ static void on_progress(void *context) {
   oa_pipeline_wake_all(context);
 }
 
+static uint64_t on_tick(void *context) {
+  return oa_pipeline_tick_inlets(context);
+}
+
+static oa_status start_writer(oa_pipeline *p, oa_error *error) {
+  const oa_pipeline_options *options = &p->options;
+  const oa_writer_options writer = {
+      .keep = options->keep,
+      .counters = &options->counters->blocks[options->threads],
+      .log = options->log,
+      .progress = on_progress,
+      .tick = on_tick,
+      .context = p,
+      .backlog = &p->backlog,
+      .account = options->limits.account,
+  };
+  return oa_writer_start(&p->writer, &writer, error);
+}
+
 oa_status oa_pipeline_new(oa_pipeline **out, const oa_pipeline_options *options,
                           oa_error *error) {
   oa_pipeline *p = oa_calloc(1, sizeof *p);
@@ -371,17 +393,14 @@ oa_status oa_pipeline_new(oa_pipeline **out, const oa_pipeline_options *options,
   oa_backlog_init(&p->backlog);
   /* Numbers that a later start cannot meet again. */
   atomic_init(&p->ords, (oa_clock_wall_ns() / UINT64_C(1000000000)) << 32);
-  const oa_writer_options writer = {
-      .store = options->store,
-      .counters = &options->counters->blocks[options->threads],
-      .log = options->log,
-      .progress = on_progress,
-      .context = p,
-      .backlog = &p->backlog,
-      .account = options->limits.account,
-  };
-  const oa_status status = oa_writer_start(&p->writer, &writer, error);
+  oa_status status = oa_pipeline_open_inlets(p);
   if (status != OA_OK) {
+    oa_error_set(error, status, "pipeline: no locks");
+  } else {
+    status = start_writer(p, error);
+  }
+  if (status != OA_OK) {
+    oa_pipeline_free_inlets(p);
     uv_mutex_destroy(&p->server_lock);
     oa_free(threads);
     oa_free(p);
@@ -463,6 +482,7 @@ oa_status oa_pipeline_stop(oa_pipeline *p, oa_error *error) {
     }
     oa_pipeline_free_commits(&p->threads[i]);
   }
+  oa_pipeline_free_inlets(p);
   uv_mutex_destroy(&p->server_lock);
   oa_free(p->threads);
   oa_free(p);

@@ -17,16 +17,20 @@
 #include "base/log.h"
 #include "ingest/ack.h"
 #include "ingest/counters.h"
+#include "ingest/keep.h"
 #include "net/server.h"
 #include "otlp/otlp.h"
 #include "store/store.h"
 
 typedef struct oa_pipeline_options {
-  oa_store *store;       /* borrowed; used by the writer thread alone. Streams
+  oa_keep keep;          /* used by the writer thread alone; a store's streams
                             are numbered as oa_signal */
   oa_counters *counters; /* borrowed; initialized with THREADS */
   const oa_log *log;
-  unsigned threads;    /* I/O threads that the server will have */
+  /* Who has shards: the server's I/O threads, and behind them INLETS for the
+   * threads of the program (inlet.h). */
+  unsigned threads;
+  unsigned inlets;
   uint32_t batch_rows; /* rows after which a batch goes to the writer */
   /* These two may change while it runs. */
   _Atomic uint64_t write_interval_ns;         /* age after which it goes */
@@ -111,6 +115,10 @@ void oa_pipeline_get_stats(oa_pipeline *pipeline, oa_pipeline_stats *out);
  * most TIMEOUT_MS.  OA_ERR_BUSY when that was not enough.  Any thread but an
  * I/O thread. */
 oa_status oa_pipeline_flush(oa_pipeline *pipeline, uint32_t timeout_ms);
+
+/* Nobody puts requests into the inlets any more: hands over what they have, and
+ * tells those who wait that it is too late. */
+void oa_pipeline_stop_inlets(oa_pipeline *pipeline);
 
 /* After oa_server_stop(): writes what is left (the thread_stop callbacks have
  * queued it), joins the writer thread, frees.  Returns the last write

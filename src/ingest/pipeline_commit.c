@@ -25,8 +25,9 @@ void oa_pipeline_drop_unused_commit(oa_shard *s) {
  * the requests among that are of the same commit. */
 static void ask_for_wake(oa_pipeline *p, unsigned thread) {
   oa_pipeline_thread *t = &p->threads[thread];
-  if (t->wake_asked || !oa_writer_is_idle(p->writer, NULL)) {
-    return; /* the writer will wake us */
+  if (t->wake_asked || oa_pipeline_is_inlet(p, thread) ||
+      !oa_writer_is_idle(p->writer, NULL)) {
+    return; /* the writer will wake us, and an inlet need not be asked */
   }
   uv_mutex_lock(&p->server_lock);
   if (p->server != NULL) {

@@ -4,14 +4,16 @@
 #include "base/clock.h"
 #include "ingest/pipeline_impl.h"
 
-enum { NS_PER_MS = 1000000, POLL_MS = 5 };
+/* While a disk is slow, so often is looked whether the service ends. */
+enum { NS_PER_MS = 1000000, POLL_MS = 5, LOOK_MS = 50 };
 
 void oa_pipeline_wake_all(oa_pipeline *p) {
   uv_mutex_lock(&p->server_lock);
-  for (unsigned i = 0; p->server != NULL && i < p->options.threads; i++) {
+  for (unsigned i = 0; p->server != NULL && !oa_pipeline_is_inlet(p, i); i++) {
     oa_server_wake(p->server, i);
   }
   uv_mutex_unlock(&p->server_lock);
+  oa_pipeline_wake_inlets(p);
 }
 
 static bool has_server(oa_pipeline *p) {
@@ -36,14 +38,23 @@ oa_status oa_pipeline_flush(oa_pipeline *p, uint32_t timeout_ms) {
   const uint64_t number = atomic_fetch_add(&p->flush, 1) + 1;
   oa_pipeline_wake_all(p);
   while (has_server(p) && !all_flushed(p, number)) {
-    if (oa_clock_monotonic_ns() >= end) {
+    if (oa_clock_monotonic_ns() >= end || atomic_load(&p->leave)) {
       return OA_ERR_BUSY;
     }
     uv_sleep(POLL_MS);
   }
-  const uint64_t now = oa_clock_monotonic_ns();
-  const uint64_t left = now < end ? (end - now) / NS_PER_MS : 0;
-  return oa_writer_drain(p->writer, (uint32_t)left);
+  uint64_t submitted;
+  uint64_t written;
+  oa_writer_count(p->writer, &submitted, &written);
+  oa_status status;
+  do {
+    const uint64_t now = oa_clock_monotonic_ns();
+    const uint64_t left = now < end ? (end - now) / NS_PER_MS : 0;
+    status = oa_writer_drain(p->writer, submitted,
+                             left < LOOK_MS ? (uint32_t)left : LOOK_MS);
+  } while (status == OA_ERR_BUSY && oa_clock_monotonic_ns() < end &&
+           !atomic_load(&p->leave));
+  return status;
 }
 
 /* --- without standing still --- */

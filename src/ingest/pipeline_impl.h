@@ -39,6 +39,9 @@ typedef struct oa_pipeline_thread {
   uint64_t cycle;     /* of the writer, when that was done last */
 } oa_pipeline_thread;
 
+/* The lock of a shard that threads share; see inlet.h. */
+typedef struct oa_inlet oa_inlet;
+
 struct oa_pipeline {
   oa_pipeline_options options;
   oa_writer *writer;
@@ -48,9 +51,29 @@ struct oa_pipeline {
   _Atomic uint64_t flush;         /* number of the last flush asked for */
   _Atomic uint64_t full_since_ns; /* 0 = there is room */
   atomic_bool ending;
+  atomic_bool leave; /* who waits goes, done or not */
   oa_backlog backlog;
   oa_pipeline_thread *threads;
+  oa_inlet *inlets; /* of the last OPTIONS.INLETS of THREADS */
 };
+
+/* --- inlet.c --- */
+
+oa_status oa_pipeline_open_inlets(oa_pipeline *pipeline);
+void oa_pipeline_free_inlets(oa_pipeline *pipeline);
+
+/* Whether THREAD stands for threads of the program: nobody's loop turns for
+ * it. */
+bool oa_pipeline_is_inlet(const oa_pipeline *pipeline, unsigned thread);
+
+/* oa_pipeline_wake() for each; the caller holds no lock. */
+void oa_pipeline_wake_inlets(oa_pipeline *pipeline);
+
+/* oa_pipeline_tick() for each.  When the next rows are due, on the monotonic
+ * clock; UINT64_MAX = there are none. */
+uint64_t oa_pipeline_tick_inlets(oa_pipeline *pipeline);
+
+/* --- pipeline_*.c --- */
 
 /* Hands the shard's rows to the writer.  Does nothing when memory is short: the
  * next tick tries again. */

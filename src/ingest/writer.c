@@ -37,6 +37,7 @@ struct oa_writer {
   uint64_t submitted;
   uint64_t written;
   bool stopping;
+  bool nudged;
   uint64_t give_up_ns; /* when stopping: until then writes are tried again */
   uint64_t lost_items;
   oa_otlp_builder *spare[OA_SIGNAL_COUNT][SPARES];
@@ -89,8 +90,8 @@ static oa_status write_batch(oa_writer *writer, node *n, oa_error *error) {
   if (status != OA_OK) {
     oa_error_set(error, status, "%s", oa_status_text(status));
   } else {
-    status = oa_store_append(writer->options.store, n->batch.signal, columns,
-                             (int64_t)n->rows, NULL, error);
+    status = oa_keep_append(&writer->options.keep, n->batch.signal, columns,
+                            (int64_t)n->rows, error);
   }
   if (status == OA_OK) {
     clear_problem(writer);
@@ -179,7 +180,7 @@ static void sync_written(oa_writer *writer) {
   for (size_t i = 0; i < OA_SIGNAL_COUNT; i++) {
     oa_error found = {0};
     if (writer->dirty[i] &&
-        oa_store_sync(writer->options.store, i, &found) != OA_OK) {
+        oa_keep_sync(&writer->options.keep, (oa_signal)i, &found) != OA_OK) {
       status = OA_ERR_IO;
       error = found;
     }
@@ -201,14 +202,30 @@ static void sync_written(oa_writer *writer) {
 
 /* --- the loop --- */
 
-/* The next batch, NULL after PAUSE_MS (TICK_MS when that is 0) without one or
- * at the end. */
-static node *next_batch(oa_writer *writer, uint32_t pause_ms, bool *stop) {
-  uv_mutex_lock(&writer->lock);
-  if (pause_ms > 0 || (writer->head == NULL && !writer->stopping)) {
-    const uint64_t ms = pause_ms > 0 ? pause_ms : TICK_MS;
-    uv_cond_timedwait(&writer->work, &writer->lock, ms * NS_PER_MS);
+/* How long to wait for a batch. */
+static uint64_t idle_ns(oa_writer *writer) {
+  const uint64_t most = (uint64_t)TICK_MS * NS_PER_MS;
+  const uint64_t due = writer->options.tick == NULL
+                           ? UINT64_MAX
+                           : writer->options.tick(writer->options.context);
+  const uint64_t now = oa_clock_monotonic_ns();
+  if (due <= now) {
+    return NS_PER_MS; /* it could not be done for lack of memory */
   }
+  return due - now < most ? due - now : most;
+}
+
+/* The next batch, NULL after PAUSE_MS (what idle_ns() says when that is 0)
+ * without one or at the end. */
+static node *next_batch(oa_writer *writer, uint32_t pause_ms, bool *stop) {
+  const uint64_t idle = idle_ns(writer);
+  uv_mutex_lock(&writer->lock);
+  if (pause_ms > 0 ||
+      (writer->head == NULL && !writer->stopping && !writer->nudged)) {
+    const uint64_t ns = pause_ms > 0 ? (uint64_t)pause_ms * NS_PER_MS : idle;
+    uv_cond_timedwait(&writer->work, &writer->lock, ns);
+  }
+  writer->nudged = false;
   node *n = writer->head;
   *stop = writer->stopping;
   uv_mutex_unlock(&writer->lock);
@@ -246,7 +263,7 @@ static bool handle_batch(oa_writer *writer, node *n, bool stop) {
 /* With nothing to write, looks whether the disk works again. */
 static void probe(oa_writer *writer) {
   oa_error error = {0};
-  if (oa_store_probe(writer->options.store, writer->refused_bytes, &error) ==
+  if (oa_keep_probe(&writer->options.keep, writer->refused_bytes, &error) ==
       OA_OK) {
     clear_problem(writer);
   } else {
@@ -295,7 +312,7 @@ static void run(void *context) {
     oa_counters_beat(writer->options.counters);
     const uint64_t now = oa_clock_monotonic_ns();
     if (now - ticked >= (uint64_t)TICK_MS * NS_PER_MS) {
-      oa_store_tick(writer->options.store);
+      oa_keep_tick(&writer->options.keep);
       ticked = now;
     }
   }
@@ -317,14 +334,15 @@ oa_status oa_writer_start(oa_writer **out, const oa_writer_options *options,
   }
   uv_cond_init(&writer->work);
   uv_cond_init(&writer->done);
+  *out = writer; /* the thread's callbacks may want it at once */
   if (uv_thread_create(&writer->thread, run, writer) != 0) {
+    *out = NULL;
     uv_cond_destroy(&writer->work);
     uv_cond_destroy(&writer->done);
     uv_mutex_destroy(&writer->lock);
     oa_free(writer);
     return oa_error_set(error, OA_ERR_IO, "writer: cannot start a thread");
   }
-  *out = writer;
   return OA_OK;
 }
 
@@ -372,6 +390,13 @@ oa_status oa_writer_submit(oa_writer *writer, const oa_writer_batch *batch) {
   uv_cond_signal(&writer->work);
   uv_mutex_unlock(&writer->lock);
   return OA_OK;
+}
+
+void oa_writer_nudge(oa_writer *writer) {
+  uv_mutex_lock(&writer->lock);
+  writer->nudged = true;
+  uv_cond_signal(&writer->work);
+  uv_mutex_unlock(&writer->lock);
 }
 
 oa_otlp_builder *oa_writer_reuse(oa_writer *writer, oa_signal signal) {
@@ -427,12 +452,12 @@ void oa_writer_count(oa_writer *writer, uint64_t *submitted,
   uv_mutex_unlock(&writer->lock);
 }
 
-oa_status oa_writer_drain(oa_writer *writer, uint32_t timeout_ms) {
+oa_status oa_writer_drain(oa_writer *writer, uint64_t target,
+                          uint32_t timeout_ms) {
   const uint64_t end =
       oa_clock_monotonic_ns() + (uint64_t)timeout_ms * NS_PER_MS;
   oa_status status = OA_OK;
   uv_mutex_lock(&writer->lock);
-  const uint64_t target = writer->submitted;
   while (status == OA_OK && writer->written < target) {
     const uint64_t now = oa_clock_monotonic_ns();
     if (now >= end) {

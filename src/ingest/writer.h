@@ -24,18 +24,22 @@
 #include "ingest/backlog.h"
 #include "ingest/commit.h"
 #include "ingest/counters.h"
+#include "ingest/keep.h"
 #include "otlp/otlp.h"
 #include "store/store.h"
 
 typedef struct oa_writer oa_writer;
 
 typedef struct oa_writer_options {
-  oa_store *store;            /* borrowed; used by the writer thread alone */
+  oa_keep keep;               /* used by the writer thread alone */
   oa_counter_block *counters; /* the writer's own block */
   const oa_log *log;
   /* On the writer thread, after each batch and each failure, without a lock:
    * there may be room again. */
   void (*progress)(void *context);
+  /* On the writer thread, without a lock, in each round: when it wants to be
+   * called again at the latest, on the monotonic clock.  May be NULL. */
+  uint64_t (*tick)(void *context);
   void *context;
   oa_backlog *backlog;       /* borrowed; told of each write; may be NULL */
   const oa_account *account; /* borrowed; when it has little left, emptied
@@ -58,6 +62,9 @@ oa_status oa_writer_start(oa_writer **out, const oa_writer_options *options,
 /* Takes BATCH and its builder.  OA_ERR_NOMEM leaves both the caller's.  Any
  * thread. */
 oa_status oa_writer_submit(oa_writer *writer, const oa_writer_batch *batch);
+
+/* Has the writer thread call options.tick.  Any thread. */
+void oa_writer_nudge(oa_writer *writer);
 
 /* An emptied builder for SIGNAL, which is then the caller's, or NULL. */
 oa_otlp_builder *oa_writer_reuse(oa_writer *writer, oa_signal signal);
@@ -87,9 +94,10 @@ void oa_writer_problem(oa_writer *writer, char *why, size_t size);
  * order, have been written or given up.  Any thread. */
 void oa_writer_count(oa_writer *writer, uint64_t *submitted, uint64_t *written);
 
-/* Waits until all that was submitted before is in the files.  OA_ERR_BUSY
- * after TIMEOUT_MS. */
-oa_status oa_writer_drain(oa_writer *writer, uint32_t timeout_ms);
+/* Waits until TARGET batches have been written or given up.  OA_ERR_BUSY after
+ * TIMEOUT_MS.  Any thread. */
+oa_status oa_writer_drain(oa_writer *writer, uint64_t target,
+                          uint32_t timeout_ms);
 
 /* Writes what is queued, ends the thread, frees.  When a batch still cannot
  * be written after TIMEOUT_MS it is given up: OA_ERR_IO says how many items. */

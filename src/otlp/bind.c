@@ -89,6 +89,37 @@ static oa_status refuse_type(oa_signal signal, const oa_field *want,
                       oa_signal_name(signal), have_name, want_name);
 }
 
+/* Finds the column of SCHEMA that is FIELD of SIGNAL. */
+static oa_status find_column(oa_signal signal, const oa_field *field,
+                             const oa_schema *schema, size_t *out,
+                             oa_error *error) {
+  size_t at = 0;
+  while (at < schema->field_count &&
+         strcmp(schema->fields[at].name, field->name) != 0) {
+    at++;
+  }
+  if (at == schema->field_count) {
+    return oa_error_set(error, OA_ERR_UNSUPPORTED, "column %s of %s is missing",
+                        field->name, oa_signal_name(signal));
+  }
+  if (!same_type(field, &schema->fields[at])) {
+    return refuse_type(signal, field, &schema->fields[at], error);
+  }
+  *out = at;
+  return OA_OK;
+}
+
+oa_status oa_otlp_bind_check(oa_signal signal, const oa_schema *schema,
+                             oa_error *error) {
+  const oa_schema *want = oa_otlp_schema(signal);
+  size_t at;
+
+  for (size_t i = 0; i < want->field_count; i++) {
+    OA_TRY(find_column(signal, &want->fields[i], schema, &at, error));
+  }
+  return OA_OK;
+}
+
 oa_status oa_otlp_bind(oa_signal signal, const oa_schema *schema,
                        const oa_array *columns, oa_array *out,
                        oa_error *error) {
@@ -97,18 +128,7 @@ oa_status oa_otlp_bind(oa_signal signal, const oa_schema *schema,
   for (size_t i = 0; i < want->field_count; i++) {
     const oa_field *field = &want->fields[i];
     size_t at = 0;
-    while (at < schema->field_count &&
-           strcmp(schema->fields[at].name, field->name) != 0) {
-      at++;
-    }
-    if (at == schema->field_count) {
-      return oa_error_set(error, OA_ERR_UNSUPPORTED,
-                          "column %s of %s is missing", field->name,
-                          oa_signal_name(signal));
-    }
-    if (!same_type(field, &schema->fields[at])) {
-      return refuse_type(signal, field, &schema->fields[at], error);
-    }
+    OA_TRY(find_column(signal, field, schema, &at, error));
     const char *problem = find_problem(&schema->fields[at], &columns[at]);
     if (problem != NULL) {
       return oa_error_set(error, OA_ERR_MALFORMED, "column %s of %s has %s",

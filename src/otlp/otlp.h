@@ -128,4 +128,8 @@ oa_status oa_otlp_encode(oa_signal signal, const oa_array *columns,
 oa_status oa_otlp_bind(oa_signal signal, const oa_schema *schema,
                        const oa_array *columns, oa_array *out, oa_error *error);
 
+/* Whether oa_otlp_bind() would find all columns.  OA_ERR_UNSUPPORTED. */
+oa_status oa_otlp_bind_check(oa_signal signal, const oa_schema *schema,
+                             oa_error *error);
+
 #endif

@@ -9,13 +9,7 @@
 #define OA_OTLP_SCHEMA_H
 
 #include "arrow/type.h"
-
-typedef enum oa_signal {
-  OA_TRACES,
-  OA_METRICS,
-  OA_LOGS,
-  OA_SIGNAL_COUNT
-} oa_signal;
+#include "base/status.h"
 
 /* "traces", "metrics", "logs". */
 const char *oa_signal_name(oa_signal signal);

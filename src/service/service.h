@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "config/config.h"
+#include "ingest/pipeline.h"
 
 typedef struct oa_service oa_service;
 
@@ -19,13 +20,28 @@ typedef struct oa_service oa_service;
 oa_status oa_service_open(oa_service **out, const oa_config *config,
                           oa_error *error);
 
-/* The ports of the two listeners for telemetry and of the admin; 0 = off. */
-uint16_t oa_service_protobuf_port(const oa_service *service);
-uint16_t oa_service_arrow_flight_port(const oa_service *service);
-uint16_t oa_service_dashboard_port(const oa_service *service);
+/* The port of OA_PORT_..., as it was at the start; 0 = off.  Any thread. */
+uint16_t oa_service_port_at(const oa_service *service, size_t which);
 
-/* See oa_pipeline_flush(). */
-oa_status oa_service_drain(oa_service *service, uint32_t timeout_ms);
+/* See oa_pipeline_flush(); OA_ERR_CLOSED.  Any thread. */
+oa_status oa_service_drain(oa_service *service, uint32_t timeout_ms,
+                           oa_error *error);
+
+/* See oa_pipeline_put(); for services of an embedded configuration.
+ * OA_ERR_CLOSED, OA_ERR_CONFIG; else OUT says what became of it.  Any
+ * thread. */
+oa_status oa_service_put(oa_service *service, oa_intake *intake, bool *safe,
+                         oa_outcome *out, oa_error *error);
+
+typedef struct oa_service_sums {
+  oa_signal_totals signals[OA_SIGNAL_COUNT];
+  uint64_t bytes_buffered;
+  uint64_t memory_used;
+} oa_service_sums;
+
+/* Also after the end.  OA_ERR_CLOSED in another process.  Any thread. */
+oa_status oa_service_sum(oa_service *service, oa_service_sums *out,
+                         oa_error *error);
 
 /* See oa_service_reload(). */
 oa_status oa_service_renew(oa_service *service, const oa_config *config,
@@ -36,7 +52,18 @@ oa_status oa_service_renew(oa_service *service, const oa_config *config,
 oa_status oa_service_probe(oa_service *service, uint32_t silence_ms,
                            oa_error *error);
 
-/* Stops and frees; returns the first failure. */
+/* Stops everything; returns the first failure.  Others may be inside of the
+ * functions that any thread may call.  A second call waits for the first and
+ * returns the same.  Senders are waited for at most TIMEOUT_MS. */
+oa_status oa_service_end(oa_service *service, uint32_t timeout_ms,
+                         oa_error *error);
+
+/* The shutdown_timeout. */
+uint32_t oa_service_patience(const oa_service *service);
+
+/* Ends what has not ended and frees; returns what ending returned.  In another
+ * process than the one that opened it, lets go of the directory's lock and
+ * nothing else: its threads are not here, and its locks may be held. */
 oa_status oa_service_close(oa_service *service, oa_error *error);
 
 #endif

@@ -20,6 +20,7 @@
 #include "receive/auth.h"
 #include "receive/receive.h"
 #include "service/admin.h"
+#include "service/gate.h"
 #include "service/metrics_text.h"
 #include "service/service.h"
 #include "store/store.h"
@@ -32,6 +33,7 @@ typedef enum oa_service_phase {
 } oa_service_phase;
 
 struct oa_service {
+  oa_gate gate; /* of those who use the pipeline */
   oa_config config;
   oa_log log;
   uint64_t started_ns;
@@ -49,16 +51,26 @@ struct oa_service {
   size_t listener_count;
   /* Where each OA_PORT_... listens. */
   char addresses[OA_CONFIG_SOCKETS][OA_ADDRESS_SIZE];
+  uint16_t ports[OA_CONFIG_SOCKETS];
   oa_admin *admin;
   /* The admin's thread looks at the parts while the owner stops them.  LOCK is
    * held while it does, and while PHASE changes; nothing slow happens under
    * it. */
   uv_mutex_t lock;
   bool has_lock;
+  uv_mutex_t end_lock; /* held while everything is stopped */
+  bool has_end_lock;
+  bool ended;
+  oa_status end_status;
+  oa_error end_error;
   uint32_t stuck_ms; /* a thread that stands for so long is dead */
   oa_service_phase phase;
   oa_metrics_snapshot last; /* what is told when STOPPED */
 };
+
+/* How many I/O threads a service of CONFIG has, and how many inlets. */
+unsigned oa_service_io_threads(const oa_config *config);
+unsigned oa_service_inlets(const oa_config *config);
 
 /* Builds every part, from the store up to the admin.  What was built before a
  * failure stays for oa_service_close(). */

@@ -158,7 +158,9 @@ static void tell_parts(oa_service *service) {
   oa_store_rules rules;
   oa_pipeline_options limits;
   oa_service_store_rules(&service->config, &rules);
-  oa_store_set_rules(service->store, &rules);
+  if (service->store != NULL) {
+    oa_store_set_rules(service->store, &rules);
+  }
   oa_service_pipeline_limits(&service->config, &limits);
   oa_pipeline_set_limits(service->pipeline, &limits);
 }
@@ -180,8 +182,8 @@ static oa_status renew(oa_service *service, oa_config *next, oa_error *error) {
   return OA_OK;
 }
 
-oa_status oa_service_renew(oa_service *service, const oa_config *config,
-                           oa_error *error) {
+static oa_status check_and_renew(oa_service *service, const oa_config *config,
+                                 oa_error *error) {
   oa_config next;
   oa_error found = {0};
   oa_status status =
@@ -202,5 +204,13 @@ oa_status oa_service_renew(oa_service *service, const oa_config *config,
       *error = found;
     }
   }
+  return status;
+}
+
+oa_status oa_service_renew(oa_service *service, const oa_config *config,
+                           oa_error *error) {
+  OA_TRY(oa_gate_enter(&service->gate, error));
+  const oa_status status = check_and_renew(service, config, error);
+  oa_gate_leave(&service->gate);
   return status;
 }

@@ -13,6 +13,9 @@ static const char prefix[] = "otlp";
 
 enum {
   MAX_THREADS = 256,
+  /* A program's threads wait for each other when more of them export at the
+   * same moment; each costs the memory of a batch. */
+  MAX_INLETS = 4,
   /* A request may take this part of the memory as it comes, and the columns of
    * one batch this part: so both fit at once, and others beside them. */
   MESSAGE_SHARE = 4,
@@ -21,10 +24,25 @@ enum {
   STUCK_MS = 60 * 1000,
 };
 
-static unsigned thread_count(const oa_config *config) {
+unsigned oa_service_io_threads(const oa_config *config) {
   const uint64_t wanted =
       config->io_threads != 0 ? config->io_threads : uv_available_parallelism();
+  if (!config->protobuf_enabled && !config->arrow_flight_enabled) {
+    return 0;
+  }
   return wanted < MAX_THREADS ? (unsigned)wanted : MAX_THREADS;
+}
+
+unsigned oa_service_inlets(const oa_config *config) {
+  const unsigned wanted = uv_available_parallelism();
+  if (!config->embedded) {
+    return 0;
+  }
+  return wanted < MAX_INLETS ? wanted : MAX_INLETS;
+}
+
+static unsigned thread_count(const oa_config *config) {
+  return oa_service_io_threads(config) + oa_service_inlets(config);
 }
 
 /* One request with its columns must fit beside what others have sent. */
@@ -53,7 +71,8 @@ static oa_status start_base(oa_service *service, const oa_config *config,
   }
   if (status == OA_OK) {
     service->has_lock = uv_mutex_init(&service->lock) == 0;
-    status = service->has_lock ? OA_OK : OA_ERR_NOMEM;
+    service->has_end_lock = uv_mutex_init(&service->end_lock) == 0;
+    status = service->has_lock && service->has_end_lock ? OA_OK : OA_ERR_NOMEM;
   }
   if (status != OA_OK) {
     return oa_error_set(error, status, "%s", oa_status_text(status));
@@ -63,6 +82,7 @@ static oa_status start_base(oa_service *service, const oa_config *config,
   service->log.level = (oa_log_level)config->log_level;
   service->log.json = config->log_format != 0;
   service->log.fd = STDERR_FILENO;
+  service->log.sink = config->log_sink;
   return OA_OK;
 }
 
@@ -146,13 +166,19 @@ void oa_service_pipeline_limits(const oa_config *config,
   };
 }
 
+static bool has_sink(const oa_service *service) {
+  return service->config.sink.append != NULL;
+}
+
 static oa_status start_pipeline(oa_service *service, oa_error *error) {
   const oa_config *config = &service->config;
   const oa_pipeline_options options = {
-      .store = service->store,
+      .keep = {.store = service->store,
+               .sink = has_sink(service) ? &service->config.sink : NULL},
       .counters = &service->counters,
       .log = &service->log,
       .threads = thread_count(config),
+      .inlets = oa_service_inlets(config),
       .batch_rows = (uint32_t)config->batch_rows,
       .write_interval_ns = config->write_interval_ns,
       .max_rows = {[OA_TRACES] = config->max_trace_rows,
@@ -191,11 +217,11 @@ static oa_status split(const char *list, char ***out, size_t *count) {
 }
 
 /* Who may send, and how what they send is understood. */
-static oa_status start_receiver(oa_service *service, oa_error *error) {
+static oa_status start_receiver(oa_service *service, unsigned threads,
+                                oa_error *error) {
   /* Dictionaries of OTAP streams may take a quarter of the memory. */
   enum { STREAM_SHARE = 4 };
   const oa_config *config = &service->config;
-  const unsigned threads = thread_count(config);
   const oa_status status = split(config->cors_allowed_origins,
                                  &service->origins, &service->origin_count);
   if (status != OA_OK) {
@@ -246,9 +272,9 @@ static void set_limits(oa_server_options *options, const oa_config *config) {
   options->max_control_frames = (uint32_t)config->max_control_frames;
 }
 
-static oa_status start_server(oa_service *service, oa_error *error) {
+static oa_status start_server(oa_service *service, unsigned threads,
+                              oa_error *error) {
   const oa_config *config = &service->config;
-  const unsigned threads = thread_count(config);
   oa_server_options options;
 
   oa_server_options_init(&options);
@@ -284,6 +310,13 @@ static oa_status start_server(oa_service *service, oa_error *error) {
   }
   service->listener_count = options.listener_count;
   OA_TRY(oa_server_start(&service->server, &options, error));
+  if (config->protobuf_enabled) {
+    service->ports[OA_PORT_PROTOBUF] = oa_server_port(service->server, 0);
+  }
+  if (config->arrow_flight_enabled) {
+    service->ports[OA_PORT_ARROW_FLIGHT] =
+        oa_server_port(service->server, config->protobuf_enabled ? 1 : 0);
+  }
   oa_pipeline_set_server(service->pipeline, service->server);
   return OA_OK;
 }
@@ -339,9 +372,18 @@ oa_status oa_service_start_parts(oa_service *service, const oa_config *config,
   OA_TRY(find_addresses(service, error));
   /* Before the store, whose start takes long when a crash has left much to
    * mend: meanwhile there is somebody to say that the service is starting. */
-  OA_TRY(start_admin(service, error));
-  OA_TRY(start_store(service, error));
+  if (!config->embedded || config->dashboard_enabled) {
+    OA_TRY(start_admin(service, error));
+    service->ports[OA_PORT_DASHBOARD] = oa_admin_port(service->admin);
+  }
+  if (!has_sink(service)) {
+    OA_TRY(start_store(service, error));
+  }
   OA_TRY(start_pipeline(service, error));
-  OA_TRY(start_receiver(service, error));
-  return start_server(service, error);
+  const unsigned threads = oa_service_io_threads(config);
+  if (threads > 0) {
+    OA_TRY(start_receiver(service, threads, error));
+    OA_TRY(start_server(service, threads, error));
+  }
+  return OA_OK;
 }

@@ -23,11 +23,18 @@ bool oa_service_is_ready(void *context, char *why, size_t size) {
 
 oa_status oa_service_probe(oa_service *service, uint32_t silence_ms,
                            oa_error *error) {
+  if (oa_gate_is_foreign(&service->gate)) {
+    return oa_gate_enter(&service->gate, error);
+  }
   uv_mutex_lock(&service->lock);
   const bool running = service->phase == OA_SERVICE_RUNNING;
   uv_mutex_unlock(&service->lock);
   const size_t threads = service->counters.count;
+  const size_t io_threads = oa_service_io_threads(&service->config);
   for (size_t i = 0; running && i < threads; i++) {
+    if (i >= io_threads && i < threads - 1) {
+      continue; /* an inlet has no thread of its own */
+    }
     const uint64_t ms = oa_counters_silence(&service->counters, i) / MS;
     if (ms <= silence_ms) {
       continue;
@@ -62,8 +69,12 @@ static void take_snapshot(oa_service *service) {
   }
   oa_counters_sum_refused(&service->counters, last->refused);
   oa_pipeline_get_stats(service->pipeline, &last->pipeline);
-  oa_store_get_stats(service->store, &last->store);
-  oa_server_get_stats(service->server, &last->server);
+  if (service->store != NULL) {
+    oa_store_get_stats(service->store, &last->store);
+  }
+  if (service->server != NULL) {
+    oa_server_get_stats(service->server, &last->server);
+  }
   last->ready = service->phase == OA_SERVICE_RUNNING &&
                 oa_pipeline_ready(service->pipeline, why, sizeof why);
 }
@@ -82,6 +93,26 @@ oa_status oa_service_write_metrics(void *context, oa_buf *out) {
   snapshot.uptime_ns = oa_clock_monotonic_ns() - service->started_ns;
   oa_process_get_stats(&snapshot.process);
   return oa_metrics_write(&snapshot, out);
+}
+
+oa_status oa_service_sum(oa_service *service, oa_service_sums *out,
+                         oa_error *error) {
+  if (oa_gate_is_foreign(&service->gate)) {
+    return oa_gate_enter(&service->gate, error);
+  }
+  oa_pipeline_stats stats = {0};
+  uv_mutex_lock(&service->lock);
+  if (service->phase == OA_SERVICE_RUNNING ||
+      service->phase == OA_SERVICE_STOPPING) {
+    oa_pipeline_get_stats(service->pipeline, &stats);
+  }
+  uv_mutex_unlock(&service->lock);
+  for (int i = 0; i < OA_SIGNAL_COUNT; i++) {
+    oa_counters_sum(&service->counters, (oa_signal)i, &out->signals[i]);
+  }
+  out->bytes_buffered = stats.bytes_buffered;
+  out->memory_used = oa_account_used(&service->account);
+  return OA_OK;
 }
 
 /* Once STOPPED, the admin no longer looks at the parts. */

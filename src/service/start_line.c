@@ -54,22 +54,30 @@ void oa_start_line_log(const oa_start_line *line, const oa_log *log) {
 
   for (size_t i = 0; i < OA_PORT_DASHBOARD; i++) {
     if (line->ports[i] != 0) {
-      put_address(ports, sizeof ports, ports[0] == '\0' ? "" : " and ",
+      put_address(ports, sizeof ports,
+                  ports[0] == '\0'
+                      ? "OTLP/gRPC, OTLP/HTTP, OTAP and Arrow Flight on "
+                      : " and ",
                   line->addresses[i], line->ports[i]);
     }
   }
-  put_address(admin, sizeof admin, "http://",
-              line->addresses[OA_PORT_DASHBOARD],
-              line->ports[OA_PORT_DASHBOARD]);
+  if (ports[0] == '\0') {
+    snprintf(ports, sizeof ports, "for this program alone");
+    snprintf(security, sizeof security, "no ports");
+  } else {
+    put_security(security, sizeof security, config);
+  }
+  if (line->ports[OA_PORT_DASHBOARD] != 0) {
+    put_address(admin, sizeof admin, "health and metrics on http://",
+                line->addresses[OA_PORT_DASHBOARD],
+                line->ports[OA_PORT_DASHBOARD]);
+  }
   put_retention(kept, sizeof kept, "traces", config->trace_retention_ns);
   put_retention(kept, sizeof kept, "metrics", config->metric_retention_ns);
   put_retention(kept, sizeof kept, "logs", config->log_retention_ns);
-  put_security(security, sizeof security, config);
-  oa_log_line(
-      log, OA_LOG_INFO,
-      "otlp-arrow %s ready: OTLP/gRPC, OTLP/HTTP, OTAP and Arrow "
-      "Flight on %s (%s), health and metrics on %s, files in %s (%s%s), "
-      "ack=%s",
-      line->version, ports, security, admin, line->root,
-      compressions[config->compression], kept, acks[config->ack]);
+  oa_log_line(log, OA_LOG_INFO,
+              "otlp-arrow %s ready: %s (%s), %s%sfiles in %s (%s%s), ack=%s",
+              line->version, ports, security, admin,
+              admin[0] == '\0' ? "" : ", ", line->root,
+              compressions[config->compression], kept, acks[config->ack]);
 }

@@ -574,6 +574,43 @@ def verify():
     yield b"\0" + edit(change, 4, 0xFF) + edit(change, 12000, 1)
 
 
+def builder_calls():
+    """Calls of builder_calls.h: an operation, then a byte or more for each of
+    its arguments, of which 0 is a good one."""
+    resource, scope, end = b"\0" * 8, b"\x0c" + b"\0" * 7, b"\x1c"
+
+    def value(kind, key=b"\x60", rest=b"\x07"):
+        return bytes([64 + kind]) + key + rest
+
+    text, array, map_ = value(0, rest=b"\x03abc"), value(6, rest=b""), value(7, rest=b"")
+    attributes = b"".join((
+        text, value(1), value(2), value(3), value(4, rest=b"\x02\0\xff"), value(5, rest=b""),
+        array, value(0, key=b"\0", rest=b"\0"), value(1, key=b"\0"), end, map_, text, end))
+
+    def item(number, arguments):
+        return bytes([160 + number]) + bytes(arguments)
+
+    span = item(0, [0, 1, 2, 0, 0, 9, 2, 0, 20, 30, 1, 0, 0, 1, 2])
+    link = item(3, [0, 1, 2, 0, 1, 0])
+    event = b"\xfa\x05\x01e"
+    body, record = b"\xff", item(0, [0, 1, 2, 9, 0, 0, 1, 2, 1, 0])
+    string, exemplar = b"\x40\0\x01x", item(5, [0, 5, 2, 7, 1, 2])
+    points = [item(1, [0, 1, 2, 1, 9, 0])] * 2
+    points.append(item(2, [0, 3, 7, 1, 2, 3, 2, 1, 2, 3, 4, 5, 6, 0, 1]))
+    points.append(item(3, [0, 1, 3, 7, 2, 4, 0, 1, 9, 2, 1, 2, 5, 1, 3, 0, 1]))
+    points.append(item(4, [0, 3, 2, 1, 2, 3, 4]))
+    start = resource + attributes + scope + attributes
+    yield b"\0" + start + (span + attributes + event + attributes + link + attributes) * 2
+    for kind, point in enumerate(points):
+        metric = item(0, [0, 0, 0, 0, kind, 1, 1])
+        yield (b"\1" + start + metric + attributes + (point + attributes) * 2
+               + (exemplar + attributes if kind < 4 else b"") + metric)
+    yield (b"\2" + start + (record + body + string + attributes) * 2
+           + record + body + b"\x47\0" + text)
+    yield b"\2" + resource + scope + record + b"\x46\x60" + b"\x46\0" * 70
+    yield b"\0" + scope
+
+
 # By the name of the target; a target without a line here needs one.
 MAKERS = {
     "admin": admin,
@@ -586,6 +623,7 @@ MAKERS = {
     "otlp_traces": lambda: requests("traces"),
     "otlp_metrics": lambda: requests("metrics"),
     "otlp_logs": lambda: requests("logs"),
+    "builder": builder_calls,
     "cbor": cbor,
     "config": yaml,
     "codec": compressed,

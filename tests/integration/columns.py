@@ -116,6 +116,12 @@ def as_double(text):
 def read_polars(path):
     import polars as pl
 
+    return from_polars(pl.read_ipc_stream(path))
+
+
+def from_polars(frame):
+    import polars as pl
+
     def countable(kind):
         """KIND with integers in place of times, which Python cannot hold."""
         if isinstance(kind, (pl.Datetime, pl.Duration)):
@@ -126,7 +132,6 @@ def read_polars(path):
             return pl.Struct({f.name: countable(f.dtype) for f in kind.fields})
         return kind
 
-    frame = pl.read_ipc_stream(path)
     frame = frame.cast({name: countable(kind) for name, kind in frame.schema.items()
                         if countable(kind) != kind})
     return {name: plain_nested(frame[name].to_list()) for name in frame.columns}
@@ -147,13 +152,17 @@ def read_duckdb(path):
 # --- nanoarrow ---
 
 def read_nanoarrow(path):
-    import nanoarrow
     from nanoarrow.ipc import InputStream
 
     with InputStream.from_path(str(path)) as stream:
-        chunks = list(nanoarrow.c_array_stream(stream))
+        return from_nanoarrow(stream)
+
+
+def from_nanoarrow(stream):
+    import nanoarrow
+
     columns = {}
-    for chunk in chunks:
+    for chunk in list(nanoarrow.c_array_stream(stream)):
         for name, values in walk_nanoarrow(chunk.view(), chunk.schema):
             columns.setdefault(name, []).extend(values)
     return columns

@@ -27,7 +27,7 @@ static inline house *house_new(void) {
   yard_open(&h->yard);
   assert_int_equal(oa_counters_init(&h->counters, 1), OA_OK);
   const oa_pipeline_options pipeline = {
-      .store = h->yard.store,
+      .keep = {.store = h->yard.store},
       .counters = &h->counters,
       .threads = 1,
       .batch_rows = 1000,

@@ -28,7 +28,7 @@ static plant *new_plant(void) {
   yard_open(&p->yard);
   assert_int_equal(oa_counters_init(&p->counters, 1), OA_OK);
   p->options = (oa_pipeline_options){
-      .store = p->yard.store,
+      .keep = {.store = p->yard.store},
       .counters = &p->counters,
       .threads = 1,
       .batch_rows = 1000,

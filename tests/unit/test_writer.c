@@ -20,13 +20,21 @@ static int setup(void **state) {
   assert_non_null(t);
   yard_open(&t->yard);
   assert_int_equal(oa_counters_init(&t->counters, 0), OA_OK);
-  const oa_writer_options options = {.store = t->yard.store,
+  const oa_writer_options options = {.keep = {.store = t->yard.store},
                                      .counters = &t->counters.blocks[0],
                                      .progress = on_progress,
                                      .context = t};
   assert_int_equal(oa_writer_start(&t->writer, &options, NULL), OA_OK);
   *state = t;
   return 0;
+}
+
+/* Waits for all that was submitted. */
+static oa_status drain(oa_writer *writer, uint32_t timeout_ms) {
+  uint64_t submitted;
+  uint64_t written;
+  oa_writer_count(writer, &submitted, &written);
+  return oa_writer_drain(writer, submitted, timeout_ms);
 }
 
 static void stop(trial *t, oa_status want, oa_error *error) {
@@ -77,7 +85,7 @@ static void batches_come_into_the_files(void **state) {
   for (int i = 1; i <= 5; i++) {
     submit(t, i);
   }
-  assert_int_equal(oa_writer_drain(t->writer, PATIENCE), OA_OK);
+  assert_int_equal(drain(t->writer, PATIENCE), OA_OK);
   assert_int_equal(stored(t), 15);
   oa_writer_get_load(t->writer, &now);
   assert_int_equal(now.queued, 0);
@@ -93,7 +101,7 @@ static void emptied_builders_come_back(void **state) {
   trial *t = *state;
   submit(t, 3);
   submit(t, 3);
-  assert_int_equal(oa_writer_drain(t->writer, PATIENCE), OA_OK);
+  assert_int_equal(drain(t->writer, PATIENCE), OA_OK);
   assert_null(oa_writer_reuse(t->writer, OA_LOGS));
   oa_otlp_builder *builder = oa_writer_reuse(t->writer, OA_TRACES);
   assert_non_null(builder);
@@ -111,7 +119,7 @@ static void what_a_full_disk_refuses_is_written_later(void **state) {
   set_disk(DISK_FULL);
   submit(t, 3);
   submit(t, 4);
-  assert_int_equal(oa_writer_drain(t->writer, 300), OA_ERR_BUSY);
+  assert_int_equal(drain(t->writer, 300), OA_ERR_BUSY);
   oa_writer_get_load(t->writer, &now);
   assert_true(now.failing);
   assert_int_equal(now.queued, 2);
@@ -120,7 +128,7 @@ static void what_a_full_disk_refuses_is_written_later(void **state) {
   oa_writer_problem(t->writer, why, sizeof why);
   assert_non_null(strstr(why, "No space left"));
   set_disk(DISK_WORKS);
-  assert_int_equal(oa_writer_drain(t->writer, PATIENCE), OA_OK);
+  assert_int_equal(drain(t->writer, PATIENCE), OA_OK);
   oa_writer_get_load(t->writer, &now);
   assert_false(now.failing);
   oa_writer_problem(t->writer, why, sizeof why);
@@ -135,7 +143,7 @@ static void stop_writes_what_waits(void **state) {
   for (int i = 0; i < 10; i++) {
     submit(t, 2);
   }
-  assert_int_equal(oa_writer_drain(t->writer, 20), OA_ERR_BUSY);
+  assert_int_equal(drain(t->writer, 20), OA_ERR_BUSY);
   set_disk(DISK_WORKS);
   stop(t, OA_OK, NULL);
   assert_int_equal(stored(t), 20);
@@ -167,7 +175,7 @@ static void a_batch_that_is_not_taken_stays_the_callers(void **state) {
   oa_writer *other = NULL;
   oa_error error = {0};
   oa_mem_fail_after(0);
-  const oa_writer_options options = {.store = t->yard.store};
+  const oa_writer_options options = {.keep = {.store = t->yard.store}};
   assert_int_equal(oa_writer_start(&other, &options, &error), OA_ERR_NOMEM);
   oa_mem_fail_after(-1);
   assert_null(other);
