@@ -11,7 +11,8 @@
 #include "base/mem.h"
 
 /* Checkers of memory know the heap's blocks alone. */
-#if defined(__SANITIZE_ADDRESS__) || !defined(MREMAP_MAYMOVE)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
+    !defined(MREMAP_MAYMOVE)
 enum { MAPS = 0 };
 #else
 enum { MAPS = 1 };

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/service.h"
 
+#include <pthread.h>
+#include <signal.h>
+
 #include "base/clock.h"
 #include "base/log_limit.h"
 #include "base/mem.h"
@@ -21,6 +24,25 @@ static void log_start(const oa_service *service) {
   oa_start_line_log(&line, &service->log);
 }
 
+/* Threads inherit what is blocked: the program's signals are for the program's
+ * threads. */
+static oa_status start_quietly(oa_service *service, const oa_config *config,
+                               oa_error *error) {
+  static const int faults[] = {SIGSEGV, SIGBUS,  SIGFPE,
+                               SIGILL,  SIGABRT, SIGTRAP};
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  /* A thread's own faults cannot be another's. */
+  for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+    sigdelset(&all, faults[i]);
+  }
+  pthread_sigmask(SIG_BLOCK, &all, &before);
+  const oa_status status = oa_service_start_parts(service, config, error);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return status;
+}
+
 oa_status oa_service_open(oa_service **out, const oa_config *config,
                           oa_error *error) {
   oa_service *service = oa_calloc(1, sizeof *service);
@@ -31,7 +53,7 @@ oa_status oa_service_open(oa_service **out, const oa_config *config,
   service->started_ns = oa_clock_monotonic_ns();
   oa_gate_open(&service->gate);
 
-  const oa_status status = oa_service_start_parts(service, config, error);
+  const oa_status status = start_quietly(service, config, error);
   if (status != OA_OK) {
     oa_service_close(service, NULL);
     return status;

@@ -152,9 +152,17 @@ oa_status oa_lock_renew(oa_lock *lock, const char *dir, oa_error *error) {
   return OA_OK;
 }
 
-void oa_lock_release(oa_lock *lock) {
+void oa_lock_disown(oa_lock *lock) {
   if (lock->fd >= 0) {
-    close(lock->fd); /* the lock goes with the last descriptor */
+    close(lock->fd);
     lock->fd = -1;
   }
+}
+
+void oa_lock_release(oa_lock *lock) {
+  if (lock->fd >= 0) {
+    /* Children that were forked may have the descriptor too. */
+    flock(lock->fd, LOCK_UN);
+  }
+  oa_lock_disown(lock);
 }

@@ -36,4 +36,8 @@ void oa_lock_note_boot(oa_lock *lock);
 
 void oa_lock_release(oa_lock *lock);
 
+/* In a process that was forked, which shares the lock without owning it: lets
+ * go of its descriptor, and the owner keeps the lock. */
+void oa_lock_disown(oa_lock *lock);
+
 #endif

@@ -170,7 +170,7 @@ static void destroy(oa_store *store) {
 
 void oa_store_disown(oa_store *store) {
   if (store != NULL) {
-    oa_lock_release(&store->lock);
+    oa_lock_disown(&store->lock);
   }
 }
 

@@ -8,6 +8,9 @@
 
 #include <cmocka.h>
 
+#include <dirent.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -515,6 +518,74 @@ static void a_child_is_refused_and_starts_its_own(void **state) {
 #endif
 }
 
+static void a_child_that_does_nothing_keeps_no_lock(void **state) {
+  int pipe_ends[2];
+  char byte;
+  oa_service *service = start_in(*state, "memory");
+  assert_int_equal(pipe(pipe_ends), 0);
+  const pid_t child = fork();
+  assert_true(child >= 0);
+  if (child == 0) {
+    close(pipe_ends[1]);
+    of_the_parent = service;
+    _exit(read(pipe_ends[0], &byte, 1) == 0 ? 0 : 1);
+  }
+  stop(service);
+  service = start_in(*state, "memory");
+  stop(service);
+  close(pipe_ends[1]);
+  close(pipe_ends[0]);
+  int how;
+  assert_int_equal(waitpid(child, &how, 0), child);
+}
+
+static void count_signal(int number) {
+  (void)number;
+}
+
+/* Whether each thread of the process but the one that asks blocks SIGUSR1. */
+static bool others_block_signals(void) {
+  bool blocked = true;
+  DIR *tasks = opendir("/proc/self/task");
+  const struct dirent *entry;
+  assert_non_null(tasks);
+  while ((entry = readdir(tasks)) != NULL) {
+    char path[300];
+    char line[256];
+    if (entry->d_name[0] == '.' ||
+        strtol(entry->d_name, NULL, 10) == getpid()) {
+      continue;
+    }
+    snprintf(path, sizeof path, "/proc/self/task/%s/status", entry->d_name);
+    FILE *file = fopen(path, "r");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+      if (strncmp(line, "SigBlk:", 7) == 0) {
+        const unsigned long long mask = strtoull(line + 7, NULL, 16);
+        blocked = blocked && (mask >> (SIGUSR1 - 1) & 1) != 0;
+      }
+    }
+    if (file != NULL) {
+      fclose(file);
+    }
+  }
+  closedir(tasks);
+  return blocked;
+}
+
+static void signals_are_for_the_programs_threads(void **state) {
+  sigset_t mask;
+  signal(SIGUSR1, count_signal);
+  oa_service *service = start_in(*state, "write");
+  assert_int_equal(export_one(service), OA_OK);
+#ifndef __SANITIZE_THREAD__
+  assert_true(others_block_signals());
+#endif
+  assert_int_equal(pthread_sigmask(SIG_BLOCK, NULL, &mask), 0);
+  assert_int_equal(sigismember(&mask, SIGUSR1), 0);
+  stop(service);
+  signal(SIGUSR1, SIG_DFL);
+}
+
 /* --- many threads --- */
 
 enum { THREADS = 64, EACH = 40, SPANS = 8 };
@@ -662,6 +733,8 @@ int main(void) {
       IN_DIRECTORY(a_sink_is_offered_again_what_was_acknowledged),
       IN_DIRECTORY(after_the_shutdown_everything_says_so),
       IN_DIRECTORY(a_child_is_refused_and_starts_its_own),
+      IN_DIRECTORY(a_child_that_does_nothing_keeps_no_lock),
+      IN_DIRECTORY(signals_are_for_the_programs_threads),
       IN_DIRECTORY(threads_lose_nothing),
       IN_DIRECTORY(the_program_gives_the_memory_and_gets_it_back),
       IN_DIRECTORY(threads_that_wait_for_the_disk_lose_nothing),
