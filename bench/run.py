@@ -5,10 +5,13 @@ import sys
 import acks
 import ingest
 import protocols
+import python
+import rust
 import stages
 
 BENCHES = {"acks": acks.main, "ingest": ingest.main,
-           "protocols": protocols.main, "stages": stages.main}
+           "protocols": protocols.main, "python": python.main,
+           "rust": rust.main, "stages": stages.main}
 
 
 def main(arguments):

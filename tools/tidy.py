@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Runs clang-tidy over src/, one file a core, and remembers clean files.
+"""Runs clang-tidy over src/ and python/src/, one file a core, and remembers
+clean files.
 
 A file is clean as long as neither it, nor a header of ours that it includes,
 nor the settings change: its stamp in build/lint/tidy is named after a hash
@@ -13,6 +14,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import sysconfig
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 STAMPS = ROOT / "build" / "lint" / "tidy"
@@ -22,6 +24,9 @@ FLAGS = ["-std=c11", "-D_POSIX_C_SOURCE=200809L", '-DOA_VERSION="0"',
 # What oa_error_set() returns; the file that defines it cannot take the macro.
 MODEL = ["-include", "tools/analyzer_model.h"]
 UNMODELED = ROOT / "src" / "base" / "error.c"
+PYTHON = ROOT / "python" / "src"
+PYTHON_FLAGS = ["-DPy_LIMITED_API=0x030b0000", "-isystem",
+                sysconfig.get_paths()["include"]]
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 
 
@@ -31,7 +36,7 @@ def inputs(path, seen):
         return
     seen.add(path)
     for name in INCLUDE.findall(path.read_text()):
-        for folder in ("src", "include"):
+        for folder in ("src", "include", "python/src"):
             inputs(ROOT / folder / name, seen)
 
 
@@ -51,6 +56,8 @@ def check(path, settings):
     if mark.exists():
         return ""
     flags = FLAGS if path == UNMODELED else FLAGS + MODEL
+    if PYTHON in path.parents:
+        flags = FLAGS + PYTHON_FLAGS
     done = subprocess.run(
         [TIDY, "--quiet", str(path.relative_to(ROOT)), "--", *flags],
         cwd=ROOT, capture_output=True, text=True, check=False)
@@ -65,8 +72,9 @@ def main():
     version = subprocess.run([TIDY, "--version"], capture_output=True,
                              check=True).stdout
     settings = (version + (ROOT / ".clang-tidy").read_bytes()
-                + (ROOT / MODEL[1]).read_bytes() + " ".join(FLAGS).encode())
-    files = sorted((ROOT / "src").rglob("*.c"))
+                + (ROOT / MODEL[1]).read_bytes()
+                + " ".join(FLAGS + PYTHON_FLAGS).encode())
+    files = sorted((ROOT / "src").rglob("*.c")) + sorted(PYTHON.glob("*.c"))
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         texts = list(pool.map(lambda path: check(path, settings), files))
     for text in texts:

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//! The library as programs use it.
+
+#![forbid(unsafe_code)]
+
+mod config;
+mod errors;
+mod fields;
+mod mock;
+mod threads;
+mod world;
