@@ -35,8 +35,9 @@ struct py_handle {
  * the GIL held, read when no other Python thread is left. */
 static py_handle *first_open;
 
-/* Threads inherit what is blocked where they are made.  Signals that a fault of
- * the thread itself causes come to it all the same. */
+/* Threads inherit what is blocked where they are made; Python wants signals in
+ * its main thread.  Those that a fault of the thread itself causes come to it
+ * all the same. */
 static void block_signals(sigset_t *before) {
   static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT};
   sigset_t all;
@@ -45,15 +46,6 @@ static void block_signals(sigset_t *before) {
     sigdelset(&all, own[i]);
   }
   pthread_sigmask(SIG_BLOCK, &all, before);
-}
-
-oa_status py_handle_start(oa_service **out, const oa_config *config,
-                          oa_error *error) {
-  sigset_t before;
-  block_signals(&before);
-  const oa_status status = oa_service_start(out, config, error);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  return status;
 }
 
 static int init_sync(py_handle *handle) {

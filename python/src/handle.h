@@ -18,11 +18,6 @@
 
 typedef struct py_handle py_handle;
 
-/* Without the GIL.  As oa_service_start(), but no thread of the service is one
- * to which the system brings signals: Python wants them in its main thread. */
-oa_status py_handle_start(oa_service **out, const oa_config *config,
-                          oa_error *error);
-
 /* With the GIL; takes SERVICE also when it fails.  NULL = no memory. */
 py_handle *py_handle_new(oa_service *service);
 

@@ -33,7 +33,7 @@ static int open_service(py_service *self, oa_config *config) {
   oa_service *service = NULL;
   oa_status status;
   Py_BEGIN_ALLOW_THREADS;
-  status = py_handle_start(&service, config, &error);
+  status = oa_service_start(&service, config, &error);
   Py_END_ALLOW_THREADS;
   if (status != OA_OK) {
     py_raise(self->state, status, &error);

@@ -251,6 +251,21 @@ static oa_status copy(oa_flight_source *s, const oa_stored_message *message) {
   return OA_OK;
 }
 
+/* Makes the FlightData of the signal's schema, for a file that has none yet: a
+ * client must know the columns of no rows too. */
+static oa_status copy_own_schema(oa_flight_source *s, oa_error *error) {
+  oa_stored_message message;
+  size_t need;
+  s->ended = true;
+  s->head.len = 0;
+  OA_TRY(oa_stored_put_schema(s->ticket.signal, &s->head));
+  OA_TRY(oa_stored_look(s->head.data, s->head.len, &message, &need, error));
+  oa_emit_reset(&s->emit);
+  oa_flight_write_data(&s->emit, s->head.data + message.meta_at,
+                       message.meta_len, 0);
+  return s->emit.status;
+}
+
 /* Gives STATUS a sentence; OA_END is none. */
 static oa_status explain(oa_flight_source *s, oa_status status,
                          const oa_error *problem, oa_error *error) {
@@ -273,6 +288,9 @@ oa_status oa_flight_source_next(oa_flight_source *s, const oa_buf **out,
     oa_status status = step(s, &message, &skip, &problem);
     if (status == OA_OK && !skip) {
       status = copy(s, &message);
+    } else if (status == OA_END && s->at == 0 && !s->ended) {
+      status = copy_own_schema(s, &problem);
+      message.size = 0;
     }
     if (status != OA_OK) {
       return explain(s, status, &problem, error);

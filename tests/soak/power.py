@@ -162,7 +162,7 @@ class Run:
         finally:
             service.kill()
         try:
-            found.check(self.book, target, must, plain=self.plain)
+            found.check(self.book, target, must, plain=self.plain, holes=True)
             for name, content in finished.items() if self.merge == "false" else ():
                 if not (target / name).exists() or (target / name).read_bytes() != content:
                     raise found.Wrong(f"{name} was finished and is not as it was")

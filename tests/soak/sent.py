@@ -48,6 +48,14 @@ def fill(signal, item, text, generator):
         item.trace_id = text
 
 
+class Changed(ValueError):
+    """A request is in the files, but not as it was sent."""
+
+    def __init__(self, signal, number):
+        super().__init__(f"{signal}: request {number} is in the files, but not as it was sent")
+        self.number = number
+
+
 class Template:
     def __init__(self, number, signal, items, seed, otap=False):
         self.number, self.signal, self.items, self.otap = number, signal, items, otap
@@ -159,5 +167,5 @@ class Book:
             self.known[shape] = signal == request.template.signal and \
                 compare.canonical_bytes(signal, shape[1]) == request.template.unit
         if not self.known[shape]:
-            raise ValueError(f"{signal}: request {number} is in the files, but not as it was sent")
+            raise Changed(signal, number)
         return number
