@@ -409,9 +409,8 @@ static void shed(oa_thread *thread, const oa_list *list) {
     oa_stream *stream = OA_LIST_ENTRY(link, oa_stream, in_granted);
     if (is_behind(stream, now)) {
       oa_thread_count(&thread->late_bodies, 1);
-      oa_answer_refuse(stream, OA_GRPC_UNAVAILABLE, retry_delay(stream),
-                       "the message came too slowly while others waited; try "
-                       "again later");
+      oa_answer_refuse(stream, OA_GRPC_DEADLINE_EXCEEDED, 0,
+                       "the message came too slowly while others waited");
     }
     link = next;
   }
