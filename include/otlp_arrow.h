@@ -39,6 +39,7 @@
 #include <stdint.h>
 
 #include "otlp_arrow_base.h"
+#include "otlp_arrow_extend.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -8,9 +8,9 @@
 
 static const char *codec_name(int codec) {
   switch (codec) {
-    case OA_CODEC_LZ4:
+    case OA_CODING_LZ4:
       return "lz4";
-    case OA_CODEC_ZSTD:
+    case OA_CODING_ZSTD:
       return "zstd";
     default:
       return "none";

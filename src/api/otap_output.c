@@ -14,14 +14,14 @@ struct oa_otap_output {
   oa_array *columns; /* the signal's among those of the reader */
 };
 
-static oa_codec codec_of(oa_output_compression compression) {
+static oa_coding codec_of(oa_output_compression compression) {
   switch (compression) {
     case OA_OUTPUT_LZ4:
-      return OA_CODEC_LZ4;
+      return OA_CODING_LZ4;
     case OA_OUTPUT_ZSTD:
-      return OA_CODEC_ZSTD;
+      return OA_CODING_ZSTD;
     default:
-      return OA_CODEC_NONE;
+      return OA_CODING_NONE;
   }
 }
 

@@ -2,14 +2,14 @@
 #include "api/output_impl.h"
 #include "base/mem.h"
 
-static oa_codec codec_of(oa_output_compression compression) {
+static oa_coding codec_of(oa_output_compression compression) {
   switch (compression) {
     case OA_OUTPUT_LZ4:
-      return OA_CODEC_LZ4;
+      return OA_CODING_LZ4;
     case OA_OUTPUT_ZSTD:
-      return OA_CODEC_ZSTD;
+      return OA_CODING_ZSTD;
     default:
-      return OA_CODEC_NONE;
+      return OA_CODING_NONE;
   }
 }
 
@@ -80,7 +80,7 @@ static oa_status keep_schema(oa_output *output, const oa_reader *reader,
 }
 
 oa_status oa_output_begin(oa_output *output, oa_error *error) {
-  const oa_codec codec = codec_of(output->options.compression);
+  const oa_coding codec = codec_of(output->options.compression);
   const int level = output->options.level;
   oa_ipc_pieces pieces;
 

@@ -36,7 +36,7 @@ static oa_status read_codec(oa_ipc_walk *walk, const oa_flat_table *batch) {
   oa_flat_table compression;
   int64_t codec = 0;
   int64_t method = 0;
-  walk->codec = OA_CODEC_NONE;
+  walk->codec = OA_CODING_NONE;
   if (!oa_flat_get_table(batch, OA_BATCH_COMPRESSION, &compression) ||
       !oa_flat_get(&compression, OA_COMPRESSION_CODEC, 1, 0, &codec) ||
       !oa_flat_get(&compression, OA_COMPRESSION_METHOD, 1, 0, &method)) {
@@ -54,7 +54,7 @@ static oa_status read_codec(oa_ipc_walk *walk, const oa_flat_table *batch) {
                         "not known",
                         (long long)codec, (long long)method);
   }
-  walk->codec = codec == OA_COMPRESSION_LZ4 ? OA_CODEC_LZ4 : OA_CODEC_ZSTD;
+  walk->codec = codec == OA_COMPRESSION_LZ4 ? OA_CODING_LZ4 : OA_CODING_ZSTD;
   return OA_OK;
 }
 
@@ -92,7 +92,7 @@ static oa_status inflate(oa_ipc_walk *walk, const oa_field *field, bytes raw,
     *out = raw;
     return OA_OK;
   }
-  const size_t most = walk->codec == OA_CODEC_ZSTD ? ZSTD_MOST : LZ4_MOST;
+  const size_t most = walk->codec == OA_CODING_ZSTD ? ZSTD_MOST : LZ4_MOST;
   if (size < 0 || (uint64_t)size / most > raw.len) {
     return damaged(walk, field, "a compressed buffer claims a wrong length");
   }
@@ -119,7 +119,7 @@ static oa_status next_buffer(oa_ipc_walk *walk, const oa_field *field,
   const bytes raw = {
       walk->body + oa_flat_vector_word(&walk->buffers, i, OA_IPC_PAIR_SIZE, 0),
       (size_t)oa_flat_vector_word(&walk->buffers, i, OA_IPC_PAIR_SIZE, 8)};
-  if (raw.len == 0 || walk->codec == OA_CODEC_NONE) {
+  if (raw.len == 0 || walk->codec == OA_CODING_NONE) {
     *out = raw;
     return OA_OK;
   }

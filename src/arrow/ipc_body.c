@@ -126,14 +126,14 @@ static oa_status choose(oa_ipc_writer *writer, part p, oa_ipc_choice *choice) {
     memcpy(bytes + i * SAMPLE_SIZE, p.data + i * step, SAMPLE_SIZE);
   }
   OA_TRY(try_shape(writer, sample, general, 0, choice, &best));
-  if (writer->codec == OA_CODEC_ZSTD && (p.width == 4 || p.width == 8)) {
+  if (writer->codec == OA_CODING_ZSTD && (p.width == 4 || p.width == 8)) {
     OA_TRY(try_shape(writer, sample, OA_SHAPE_STRIDED, p.width, choice, &best));
     if (writer->fan > 1) {
       OA_TRY(try_shape(writer, sample, OA_SHAPE_STRIDED, p.width * writer->fan,
                        choice, &best));
     }
   }
-  if (writer->codec == OA_CODEC_ZSTD && (p.width == 8 || p.width == 16)) {
+  if (writer->codec == OA_CODING_ZSTD && (p.width == 8 || p.width == 16)) {
     OA_TRY(try_shape(writer, sample, OA_SHAPE_VALUES, p.width, choice, &best));
   }
   choice->raw = best > sizeof bytes - sizeof bytes / SAMPLE_GAIN;
@@ -198,8 +198,8 @@ static oa_status put_compressed(oa_ipc_writer *writer, part p) {
 static oa_status put_buffer(oa_ipc_writer *writer, part p) {
   const uint64_t start = writer->body_at;
   if (p.len > 0) {
-    OA_TRY(writer->codec == OA_CODEC_NONE ? put_plain(writer, p)
-                                          : put_compressed(writer, p));
+    OA_TRY(writer->codec == OA_CODING_NONE ? put_plain(writer, p)
+                                           : put_compressed(writer, p));
   }
   const int64_t pair[2] = {(int64_t)start, (int64_t)(writer->body_at - start)};
   OA_TRY(oa_buf_put(&writer->buffers, pair, sizeof pair));

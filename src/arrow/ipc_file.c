@@ -48,7 +48,7 @@ struct oa_ipc_file {
 };
 
 oa_status oa_ipc_file_new(oa_ipc_file **out, const oa_schema *schema,
-                          oa_codec codec, int level, oa_error *error) {
+                          oa_coding codec, int level, oa_error *error) {
   oa_ipc_file *file = oa_calloc(1, sizeof *file);
   if (file == NULL) {
     return oa_error_set(error, OA_ERR_NOMEM, "no memory for an Arrow file");

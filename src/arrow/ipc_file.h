@@ -23,7 +23,7 @@ typedef struct oa_ipc_file oa_ipc_file;
 /* SCHEMA is borrowed until oa_ipc_file_free().  OA_ERR_UNSUPPORTED: a
  * dictionary column is not of text or binary with int32 indices. */
 oa_status oa_ipc_file_new(oa_ipc_file **out, const oa_schema *schema,
-                          oa_codec codec, int level, oa_error *error);
+                          oa_coding codec, int level, oa_error *error);
 void oa_ipc_file_free(oa_ipc_file *file);
 
 /* The mark and the schema; once, before all batches. */

@@ -12,7 +12,7 @@ typedef struct walk {
   uint64_t body_len;
   oa_flat_vector nodes;
   oa_flat_vector buffers;
-  oa_codec codec;
+  oa_coding codec;
   size_t next_node;
   size_t next_buffer;
   uint64_t at; /* where in the body the next buffer must begin */
@@ -39,7 +39,7 @@ static bool fail(walk *w, const char *why) {
 /* Bytes of the buffer [AT, AT + LEN) of the body before compression. */
 static uint64_t plain_size(const walk *w, uint64_t at, uint64_t len) {
   int64_t size = 0;
-  if (len == 0 || w->codec == OA_CODEC_NONE) {
+  if (len == 0 || w->codec == OA_CODING_NONE) {
     return len;
   }
   /* The reader has read the buffer, so its length stands there. */
@@ -203,7 +203,7 @@ static bool open_walk(walk *w, const oa_flat_table *batch, int64_t *rows) {
     if (!oa_flat_get(&compression, OA_COMPRESSION_CODEC, 1, 0, &codec)) {
       return false;
     }
-    w->codec = codec == OA_COMPRESSION_ZSTD ? OA_CODEC_ZSTD : OA_CODEC_LZ4;
+    w->codec = codec == OA_COMPRESSION_ZSTD ? OA_CODING_ZSTD : OA_CODING_LZ4;
   }
   return true;
 }

@@ -44,7 +44,7 @@ struct oa_ipc_reader {
   oa_arena batch_arena;
   oa_array *columns; /* NULL: no batch was read */
   int64_t rows;
-  oa_codec codec;
+  oa_coding codec;
 };
 
 /* A message whose frame and Message table are checked. */
@@ -88,7 +88,7 @@ typedef struct oa_ipc_walk {
   size_t next_node;
   size_t next_buffer;
   size_t next_field; /* depth-first number, for dict_of */
-  oa_codec codec;
+  oa_coding codec;
   const uint8_t *body;
   oa_error *error;
 } oa_ipc_walk;

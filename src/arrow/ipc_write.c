@@ -34,8 +34,8 @@ static size_t count_dictionaries(const oa_field *fields, size_t count) {
 }
 
 oa_status oa_ipc_writer_new_shared(oa_ipc_writer **out, const oa_schema *schema,
-                                   oa_codec codec, oa_deflater *deflater) {
-  if (codec == OA_CODEC_GZIP || codec == OA_CODEC_DEFLATE) {
+                                   oa_coding codec, oa_deflater *deflater) {
+  if (codec == OA_CODING_GZIP || codec == OA_CODING_DEFLATE) {
     return OA_ERR_CONFIG; /* not a codec of the format */
   }
   oa_ipc_writer *writer = oa_calloc(1, sizeof *writer);
@@ -61,11 +61,11 @@ oa_status oa_ipc_writer_new_shared(oa_ipc_writer **out, const oa_schema *schema,
 }
 
 oa_status oa_ipc_writer_new(oa_ipc_writer **out, const oa_schema *schema,
-                            oa_codec codec, int level) {
+                            oa_coding codec, int level) {
   oa_ipc_writer *writer = NULL;
   OA_TRY(oa_ipc_writer_new_shared(&writer, schema, codec, NULL));
   writer->shared = false;
-  if (codec != OA_CODEC_NONE) {
+  if (codec != OA_CODING_NONE) {
     const oa_status status = oa_deflater_new(&writer->deflater, codec, level);
     if (status != OA_OK) {
       oa_ipc_writer_free(writer);
@@ -141,10 +141,10 @@ oa_status oa_ipc_write_schema(oa_ipc_writer *writer, oa_ipc_pieces *out) {
 
 /* --- batches --- */
 
-static size_t put_compression(oa_flat_builder *flat, oa_codec codec) {
+static size_t put_compression(oa_flat_builder *flat, oa_coding codec) {
   oa_flat_slot slots[] = {
       [OA_COMPRESSION_CODEC] = {.width = 1,
-                                .value = codec == OA_CODEC_ZSTD
+                                .value = codec == OA_CODING_ZSTD
                                              ? OA_COMPRESSION_ZSTD
                                              : OA_COMPRESSION_LZ4},
       [OA_COMPRESSION_METHOD] = {.width = 1, .value = 0},
@@ -155,7 +155,7 @@ static size_t put_compression(oa_flat_builder *flat, oa_codec codec) {
 /* The RecordBatch table over the collected nodes and buffers. */
 static size_t put_batch_table(oa_ipc_writer *writer, oa_flat_builder *flat,
                               int64_t rows) {
-  const bool packed = writer->codec != OA_CODEC_NONE;
+  const bool packed = writer->codec != OA_CODING_NONE;
   oa_flat_slot slots[OA_BATCH_SLOTS] = {
       [OA_BATCH_LENGTH] = {.width = 8, .value = rows},
       [OA_BATCH_NODES] = {.width = OA_FLAT_OFFSET},

@@ -38,12 +38,12 @@ typedef struct oa_ipc_pieces {
 /* SCHEMA is borrowed until oa_ipc_writer_free().  CODEC: NONE, LZ4, ZSTD.
  * A compressed buffer that does not shrink is stored as it is (-1). */
 oa_status oa_ipc_writer_new(oa_ipc_writer **out, const oa_schema *schema,
-                            oa_codec codec, int level);
+                            oa_coding codec, int level);
 
 /* The same with a DEFLATER of CODEC that several writers share; it is borrowed
- * until oa_ipc_writer_free().  NULL with OA_CODEC_NONE. */
+ * until oa_ipc_writer_free().  NULL with OA_CODING_NONE. */
 oa_status oa_ipc_writer_new_shared(oa_ipc_writer **out, const oa_schema *schema,
-                                   oa_codec codec, oa_deflater *deflater);
+                                   oa_coding codec, oa_deflater *deflater);
 void oa_ipc_writer_free(oa_ipc_writer *writer);
 
 /* The Schema message that opens a stream. */

@@ -19,7 +19,7 @@ typedef struct oa_ipc_choice {
 
 struct oa_ipc_writer {
   const oa_schema *schema;
-  oa_codec codec;
+  oa_coding codec;
   oa_deflater *deflater;
   bool shared;            /* the deflater is somebody else's */
   size_t align;           /* of body buffers */

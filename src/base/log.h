@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "otlp_arrow_extend.h"
 
 typedef struct oa_log {
   _Atomic oa_log_level level; /* lines below it are dropped */

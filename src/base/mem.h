@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "otlp_arrow_extend.h"
 
 void *oa_malloc(size_t size);
 void *oa_calloc(size_t count, size_t size);

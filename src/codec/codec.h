@@ -13,14 +13,16 @@
 #include "base/buf.h"
 #include "base/error.h"
 
-typedef enum oa_codec {
-  OA_CODEC_NONE,
-  OA_CODEC_GZIP,    /* RFC 1952, also several members in a row */
-  OA_CODEC_ZSTD,    /* one or more frames (RFC 8878) */
-  OA_CODEC_LZ4,     /* one LZ4 frame, not a raw block */
-  OA_CODEC_DEFLATE, /* zlib (RFC 1950), or the same without header and checksum
+/* How bytes are packed: the content codings of HTTP (RFC 9110, section 8.4.1)
+ * and of gRPC, and the codecs of Arrow IPC. */
+typedef enum oa_coding {
+  OA_CODING_NONE,
+  OA_CODING_GZIP,    /* RFC 1952, also several members in a row */
+  OA_CODING_ZSTD,    /* one or more frames (RFC 8878) */
+  OA_CODING_LZ4,     /* one LZ4 frame, not a raw block */
+  OA_CODING_DEFLATE, /* zlib (RFC 1950), or the same without header and checksum
                        (RFC 1951); only to decompress */
-} oa_codec;
+} oa_coding;
 
 /* Decompression state of one thread, kept between messages. */
 typedef struct oa_inflater oa_inflater;
@@ -33,12 +35,12 @@ void oa_inflater_free(oa_inflater *inflater);
  * MAX bounds it too (zstd may keep a window of up to 8 MiB beside it).
  * OA_ERR_MALFORMED: damaged, cut short, or followed by other bytes.
  * On failure OUT is as long as before. */
-oa_status oa_inflate(oa_inflater *inflater, oa_codec codec, const uint8_t *in,
+oa_status oa_inflate(oa_inflater *inflater, oa_coding codec, const uint8_t *in,
                      size_t len, size_t max, oa_buf *out, oa_error *error);
 
 /* The same for an output of exactly SIZE bytes into memory of the caller:
  * fewer or more is OA_ERR_MALFORMED.  For Arrow IPC buffers. */
-oa_status oa_inflate_exact(oa_inflater *inflater, oa_codec codec,
+oa_status oa_inflate_exact(oa_inflater *inflater, oa_coding codec,
                            const uint8_t *in, size_t len, uint8_t *out,
                            size_t size, oa_error *error);
 
@@ -47,7 +49,7 @@ typedef struct oa_deflater oa_deflater;
 
 /* LEVEL 0 is the codec's default here (gzip 6, zstd 1, lz4 fast); zstd and
  * lz4 also have negative levels.  OA_ERR_CONFIG: no such codec or level. */
-oa_status oa_deflater_new(oa_deflater **out, oa_codec codec, int level);
+oa_status oa_deflater_new(oa_deflater **out, oa_coding codec, int level);
 void oa_deflater_free(oa_deflater *deflater);
 
 /* Appends one whole frame with IN's bytes to OUT. */

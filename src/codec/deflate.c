@@ -32,7 +32,7 @@ enum { LZ4_MIN_MATCH = 4, LZ4_TOKEN_FULL = 15, LZ4_LENGTH_FULL = 255 };
 enum { GZIP_ZEROS = 64 * 1024 };
 
 struct oa_deflater {
-  oa_codec codec;
+  oa_coding codec;
   int level;
   struct libdeflate_compressor *gzip;
   ZSTD_CCtx *zstd;
@@ -100,20 +100,20 @@ static oa_status open_lz4(oa_deflater *deflater, int level) {
 
 static oa_status open_codec(oa_deflater *deflater, int level) {
   switch (deflater->codec) {
-    case OA_CODEC_GZIP:
+    case OA_CODING_GZIP:
       return open_gzip(deflater, level);
-    case OA_CODEC_ZSTD:
+    case OA_CODING_ZSTD:
       return open_zstd(deflater, level);
-    case OA_CODEC_LZ4:
+    case OA_CODING_LZ4:
       return open_lz4(deflater, level);
-    case OA_CODEC_NONE:
-    case OA_CODEC_DEFLATE:
+    case OA_CODING_NONE:
+    case OA_CODING_DEFLATE:
       break;
   }
   return OA_ERR_CONFIG;
 }
 
-oa_status oa_deflater_new(oa_deflater **out, oa_codec codec, int level) {
+oa_status oa_deflater_new(oa_deflater **out, oa_coding codec, int level) {
   oa_deflater *deflater = oa_calloc(1, sizeof *deflater);
   if (deflater == NULL) {
     return OA_ERR_NOMEM;
@@ -219,10 +219,10 @@ oa_status oa_deflate(oa_deflater *deflater, const uint8_t *in, size_t len,
                      oa_buf *out) {
   static const uint8_t nothing[1];
   const uint8_t *from = len == 0 ? nothing : in;
-  if (deflater->codec == OA_CODEC_GZIP) {
+  if (deflater->codec == OA_CODING_GZIP) {
     return deflate_gzip(deflater, from, len, out);
   }
-  if (deflater->codec == OA_CODEC_ZSTD) {
+  if (deflater->codec == OA_CODING_ZSTD) {
     return deflate_zstd(deflater->zstd, from, len, out);
   }
   return deflate_lz4(deflater, from, len, out);
@@ -231,7 +231,7 @@ oa_status oa_deflate(oa_deflater *deflater, const uint8_t *in, size_t len,
 oa_status oa_deflate_shaped(oa_deflater *deflater, const uint8_t *in,
                             size_t len, oa_shape shape, size_t stride,
                             oa_buf *out) {
-  if (deflater->codec != OA_CODEC_ZSTD || len == 0 || shape == OA_SHAPE_TEXT) {
+  if (deflater->codec != OA_CODING_ZSTD || len == 0 || shape == OA_SHAPE_TEXT) {
     return oa_deflate(deflater, in, len, out);
   }
   if (shape == OA_SHAPE_NUMBERS) {
@@ -349,9 +349,9 @@ static oa_status zeros_gzip(oa_deflater *deflater, size_t len, oa_buf *out) {
 }
 
 oa_status oa_deflate_zeros(oa_deflater *deflater, size_t len, oa_buf *out) {
-  if (deflater->codec == OA_CODEC_GZIP) {
+  if (deflater->codec == OA_CODING_GZIP) {
     return zeros_gzip(deflater, len, out);
   }
-  return deflater->codec == OA_CODEC_ZSTD ? zeros_zstd(len, out)
-                                          : zeros_lz4(len, out);
+  return deflater->codec == OA_CODING_ZSTD ? zeros_zstd(len, out)
+                                           : zeros_lz4(len, out);
 }

@@ -441,10 +441,10 @@ static oa_status inflate_lz4(oa_inflater *inflater, source from, target *to,
 
 /* --- all --- */
 
-static oa_status inflate(oa_inflater *inflater, oa_codec codec, source from,
+static oa_status inflate(oa_inflater *inflater, oa_coding codec, source from,
                          target *to, oa_error *error) {
   switch (codec) {
-    case OA_CODEC_NONE:
+    case OA_CODING_NONE:
       if (from.len > to->max) {
         return too_large(to, error);
       }
@@ -454,19 +454,19 @@ static oa_status inflate(oa_inflater *inflater, oa_codec codec, source from,
         to->len += from.len;
       }
       return OA_OK;
-    case OA_CODEC_GZIP:
+    case OA_CODING_GZIP:
       return inflate_gzip(inflater, from, to, error);
-    case OA_CODEC_DEFLATE:
+    case OA_CODING_DEFLATE:
       return inflate_deflate(inflater, from, to, error);
-    case OA_CODEC_ZSTD:
+    case OA_CODING_ZSTD:
       return inflate_zstd(inflater, from, to, error);
-    case OA_CODEC_LZ4:
+    case OA_CODING_LZ4:
       return inflate_lz4(inflater, from, to, error);
   }
   return oa_error_set(error, OA_ERR_UNSUPPORTED, "unknown compression");
 }
 
-oa_status oa_inflate(oa_inflater *inflater, oa_codec codec, const uint8_t *in,
+oa_status oa_inflate(oa_inflater *inflater, oa_coding codec, const uint8_t *in,
                      size_t len, size_t max, oa_buf *out, oa_error *error) {
   target to;
   open_buf(&to, out, max);
@@ -475,7 +475,7 @@ oa_status oa_inflate(oa_inflater *inflater, oa_codec codec, const uint8_t *in,
   return OA_OK;
 }
 
-oa_status oa_inflate_exact(oa_inflater *inflater, oa_codec codec,
+oa_status oa_inflate_exact(oa_inflater *inflater, oa_coding codec,
                            const uint8_t *in, size_t len, uint8_t *out,
                            size_t size, oa_error *error) {
   target to = {.cap = size, .max = size};

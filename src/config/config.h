@@ -19,6 +19,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "ingest/ack.h"
+#include "otlp_arrow_extend.h"
 
 typedef enum oa_compression {
   OA_COMPRESSION_NONE,

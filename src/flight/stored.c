@@ -84,7 +84,7 @@ bool oa_stored_find_times(oa_signal signal, const oa_schema *schema,
   return true;
 }
 
-static oa_status read_codec(const oa_flat_table *batch, oa_codec *out,
+static oa_status read_codec(const oa_flat_table *batch, oa_coding *out,
                             oa_error *error) {
   oa_flat_table compression;
   int64_t codec = 0;
@@ -94,9 +94,9 @@ static oa_status read_codec(const oa_flat_table *batch, oa_codec *out,
                         "Arrow batch: the compression is not a valid "
                         "flatbuffer");
   }
-  *out = OA_CODEC_NONE;
+  *out = OA_CODING_NONE;
   if (compression.bytes != NULL) {
-    *out = codec == OA_COMPRESSION_LZ4 ? OA_CODEC_LZ4 : OA_CODEC_ZSTD;
+    *out = codec == OA_COMPRESSION_LZ4 ? OA_CODING_LZ4 : OA_CODING_ZSTD;
   }
   return OA_OK;
 }
@@ -148,7 +148,7 @@ static oa_status unpack(const oa_stored_slice *slice, const uint8_t *bytes,
                         oa_inflater *inflater, oa_buf *scratch, size_t size,
                         const uint8_t **out) {
   int64_t declared;
-  if (slice->codec == OA_CODEC_NONE) {
+  if (slice->codec == OA_CODING_NONE) {
     *out = bytes;
     return slice->len < size ? OA_ERR_MALFORMED : OA_OK;
   }
@@ -195,7 +195,7 @@ oa_status oa_stored_overlaps(const oa_stored_slice *slice, const uint8_t *bytes,
 oa_status oa_stored_put_schema(oa_signal signal, oa_buf *out) {
   oa_ipc_writer *writer = NULL;
   oa_ipc_pieces pieces = {0};
-  OA_TRY(oa_ipc_writer_new(&writer, oa_otlp_schema(signal), OA_CODEC_NONE, 0));
+  OA_TRY(oa_ipc_writer_new(&writer, oa_otlp_schema(signal), OA_CODING_NONE, 0));
   oa_status status = oa_ipc_write_schema(writer, &pieces);
   for (size_t i = 0; i < pieces.count && status == OA_OK; i++) {
     status = oa_buf_put(out, pieces.iov[i].iov_base, pieces.iov[i].iov_len);

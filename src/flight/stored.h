@@ -50,7 +50,7 @@ typedef struct oa_stored_slice {
   int64_t nulls;
   uint64_t at; /* in the body */
   uint64_t len;
-  oa_codec codec;
+  oa_coding codec;
 } oa_stored_slice;
 
 /* Finds them by META, the flatbuffer of a batch.  OA_ERR_MALFORMED,

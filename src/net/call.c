@@ -56,7 +56,7 @@ static bool inflate(oa_stream *stream) {
 
 static bool is_compressed(const oa_stream *stream) {
   return stream->call.kind == OA_CALL_HTTP
-             ? stream->head.codec != OA_CODEC_NONE && stream->length > 0
+             ? stream->head.codec != OA_CODING_NONE && stream->length > 0
              : stream->prefix[0] == 1;
 }
 

@@ -76,14 +76,14 @@ oa_status oa_grpc_timeout_parse(const uint8_t *value, size_t len,
 }
 
 oa_status oa_grpc_encoding_parse(const uint8_t *value, size_t len,
-                                 oa_codec *out) {
+                                 oa_coding *out) {
   static const char arrow[] = "zstdarrow";
   if (equals(value, len, "identity")) {
-    *out = OA_CODEC_NONE;
+    *out = OA_CODING_NONE;
   } else if (equals(value, len, "gzip")) {
-    *out = OA_CODEC_GZIP;
+    *out = OA_CODING_GZIP;
   } else if (equals(value, len, "zstd")) {
-    *out = OA_CODEC_ZSTD;
+    *out = OA_CODING_ZSTD;
   } else if (begins(value, len, arrow)) {
     const uint8_t *level = value + sizeof arrow - 1;
     const size_t level_len = len - (sizeof arrow - 1);
@@ -91,7 +91,7 @@ oa_status oa_grpc_encoding_parse(const uint8_t *value, size_t len,
         !equals(level, level_len, "10")) {
       return OA_ERR_UNSUPPORTED;
     }
-    *out = OA_CODEC_ZSTD;
+    *out = OA_CODING_ZSTD;
   } else {
     return OA_ERR_UNSUPPORTED;
   }

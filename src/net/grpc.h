@@ -42,7 +42,7 @@ oa_status oa_grpc_timeout_parse(const uint8_t *value, size_t len,
 /* grpc-encoding: identity, gzip, zstd, and zstdarrow1 to zstdarrow10, under
  * which OTAP exporters send ordinary zstd.  OA_ERR_UNSUPPORTED otherwise. */
 oa_status oa_grpc_encoding_parse(const uint8_t *value, size_t len,
-                                 oa_codec *out);
+                                 oa_coding *out);
 
 /* Writes the bytes in front of an uncompressed message of LEN bytes. */
 void oa_grpc_prefix_encode(uint8_t out[OA_GRPC_PREFIX_SIZE], size_t len);

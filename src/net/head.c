@@ -86,13 +86,14 @@ static bool is_word(const uint8_t *text, size_t len, const char *word) {
 }
 
 /* content-encoding, one coding alone (RFC 9110, section 8.4). */
-static oa_status parse_coding(const uint8_t *value, size_t len, oa_codec *out) {
+static oa_status parse_coding(const uint8_t *value, size_t len,
+                              oa_coding *out) {
   static const struct {
     const char *name;
-    oa_codec codec;
-  } known[] = {{"identity", OA_CODEC_NONE},   {"gzip", OA_CODEC_GZIP},
-               {"x-gzip", OA_CODEC_GZIP},     {"zstd", OA_CODEC_ZSTD},
-               {"deflate", OA_CODEC_DEFLATE}, {"", OA_CODEC_NONE}};
+    oa_coding codec;
+  } known[] = {{"identity", OA_CODING_NONE},   {"gzip", OA_CODING_GZIP},
+               {"x-gzip", OA_CODING_GZIP},     {"zstd", OA_CODING_ZSTD},
+               {"deflate", OA_CODING_DEFLATE}, {"", OA_CODING_NONE}};
   for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
     if (is_word(value, len, known[i].name)) {
       *out = known[i].codec;

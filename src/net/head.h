@@ -30,7 +30,7 @@ typedef struct oa_head {
   bool encoding_unknown;
   bool timeout_malformed;
   bool length_known;
-  oa_codec codec;
+  oa_coding codec;
   uint64_t content_length;
   uint64_t timeout_ns; /* 0 = none */
 } oa_head;

@@ -65,7 +65,7 @@ static bool begin_message(oa_stream *stream) {
                      prefix[0]);
     return false;
   }
-  if (prefix[0] == 1 && stream->head.codec == OA_CODEC_NONE) {
+  if (prefix[0] == 1 && stream->head.codec == OA_CODING_NONE) {
     oa_answer_refuse(stream, OA_GRPC_INTERNAL, 0,
                      "the message is marked as compressed, but there is no "
                      "grpc-encoding");

@@ -112,7 +112,7 @@ oa_send_table *oa_send_table_of(oa_otap_encoder *encoder,
 static bool options_valid(const oa_otap_encoder_options *options) {
   return options->max_rows >= 0 && options->max_rows <= OA_OTAP_MAX_ROWS &&
          (options->max_bytes == 0 || options->max_bytes >= MIN_BYTES) &&
-         options->codec != OA_CODEC_GZIP;
+         options->codec != OA_CODING_GZIP;
 }
 
 static void set_options(oa_otap_encoder *encoder,
@@ -140,7 +140,7 @@ static oa_status make_parts(oa_otap_encoder *encoder) {
   }
   OA_TRY(oa_send_owners_init(&encoder->resources, encoder->seed));
   OA_TRY(oa_send_owners_init(&encoder->scopes, encoder->seed));
-  return encoder->options.codec == OA_CODEC_NONE
+  return encoder->options.codec == OA_CODING_NONE
              ? OA_OK
              : oa_deflater_new(&encoder->deflater, encoder->options.codec,
                                encoder->options.level);

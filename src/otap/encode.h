@@ -33,7 +33,7 @@ enum { OA_OTAP_MAX_ROWS = 65535 };
 typedef struct oa_otap_encoder oa_otap_encoder;
 
 typedef struct oa_otap_encoder_options {
-  oa_codec codec; /* of the Arrow bodies: NONE, LZ4, ZSTD */
+  oa_coding codec; /* of the Arrow bodies: NONE, LZ4, ZSTD */
   int level;
   bool metric_attrs; /* send Metric.metadata: some peers break off the stream
                         when they meet that table */

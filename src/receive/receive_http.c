@@ -100,7 +100,8 @@ static bool squeeze(oa_receiver *r, const oa_call *call, const answer *a,
       (plain && a->body.len < GZIP_FROM)) {
     return false;
   }
-  if (t->gzip == NULL && oa_deflater_new(&t->gzip, OA_CODEC_GZIP, 0) != OA_OK) {
+  if (t->gzip == NULL &&
+      oa_deflater_new(&t->gzip, OA_CODING_GZIP, 0) != OA_OK) {
     t->gzip = NULL;
     return false; /* it goes out as it is, then */
   }

@@ -101,16 +101,16 @@ static uint64_t file_age(const oa_config *config) {
   return age;
 }
 
-static oa_codec codec_of(const oa_config *config) {
+static oa_coding codec_of(const oa_config *config) {
   switch ((oa_compression)config->compression) {
     case OA_COMPRESSION_NONE:
-      return OA_CODEC_NONE;
+      return OA_CODING_NONE;
     case OA_COMPRESSION_LZ4:
-      return OA_CODEC_LZ4;
+      return OA_CODING_LZ4;
     case OA_COMPRESSION_ZSTD:
       break;
   }
-  return OA_CODEC_ZSTD;
+  return OA_CODING_ZSTD;
 }
 
 void oa_service_store_rules(const oa_config *config, oa_store_rules *out) {

@@ -31,7 +31,7 @@ typedef struct oa_merge_job {
   const oa_store_os *os;
   char path[OA_PATH_SIZE];
   char aside[OA_PATH_SIZE];
-  oa_codec codec;
+  oa_coding codec;
   int level;
   int64_t max_rows; /* of a batch */
   /* Asked often; it may rest meanwhile.  True: end soon.  May be NULL. */

@@ -35,7 +35,7 @@ typedef struct oa_store_options {
   const char *root;      /* parent of the stream directories */
   const char *prefix;    /* "otlp" */
   const char *extension; /* "arrow", without the dot */
-  oa_codec codec;
+  oa_coding codec;
   int level;
   uint64_t max_file_size;   /* bytes; rotate when a file has reached it;
                                0 = no bound */
@@ -83,7 +83,7 @@ oa_status oa_store_open(oa_store **out, const oa_store_options *options,
 
 /* What may change while a store is open, as in its options. */
 typedef struct oa_store_rules {
-  oa_codec codec; /* of files that are begun from then on */
+  oa_coding codec; /* of files that are begun from then on */
   int level;
   uint64_t max_file_size;
   uint64_t max_file_age_ns;

@@ -65,7 +65,7 @@ struct oa_store {
   char *prefix;
   char *extension;
   /* Atomic because other threads may change them: oa_store_set_rules(). */
-  _Atomic oa_codec codec;
+  _Atomic oa_coding codec;
   _Atomic int level;
   _Atomic uint64_t max_file_size;
   _Atomic uint64_t max_total_size;

@@ -20,7 +20,7 @@ static void check(int promise) {
   }
 }
 
-static void expand(oa_inflater *inflater, oa_codec codec, const uint8_t *data,
+static void expand(oa_inflater *inflater, oa_coding codec, const uint8_t *data,
                    size_t len) {
   oa_buf out = {0};
   oa_error error = {0};
@@ -34,10 +34,10 @@ static void expand(oa_inflater *inflater, oa_codec codec, const uint8_t *data,
     const size_t size = out.len - 4;
     uint8_t *exact = oa_malloc(size + 1);
     check(exact != NULL);
-    check(codec == OA_CODEC_NONE ||
+    check(codec == OA_CODING_NONE ||
           oa_inflate_exact(inflater, codec, data, len, exact, size, NULL) ==
               OA_OK);
-    check(codec == OA_CODEC_NONE || memcmp(exact, out.data + 4, size) == 0);
+    check(codec == OA_CODING_NONE || memcmp(exact, out.data + 4, size) == 0);
     oa_free(exact);
   } else {
     check(out.len == 4 && error.code == status);
@@ -46,7 +46,7 @@ static void expand(oa_inflater *inflater, oa_codec codec, const uint8_t *data,
 }
 
 static void there_and_back(oa_inflater *inflater, oa_deflater *deflater,
-                           oa_codec codec, oa_shape shape, size_t stride,
+                           oa_coding codec, oa_shape shape, size_t stride,
                            const uint8_t *data, size_t len) {
   oa_buf packed = {0};
   uint8_t *back = oa_malloc(len + 1);
@@ -75,7 +75,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
   if (len < 2) {
     return 0;
   }
-  const oa_codec codec = (oa_codec)(data[0] % CODECS);
+  const oa_coding codec = (oa_coding)(data[0] % CODECS);
   const oa_shape shape = (oa_shape)(data[0] / CODECS % SHAPES);
   size_t stride = (size_t)1 << (data[0] / (CODECS * SHAPES) % 10);
   if (shape == OA_SHAPE_VALUES) {
@@ -84,14 +84,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
   oa_inflater *inflater = NULL;
   check(oa_inflater_new(&inflater) == OA_OK);
   expand(inflater, codec, data + 1, len - 1);
-  if (codec == OA_CODEC_NONE) {
-    expand(inflater, OA_CODEC_DEFLATE, data + 1, len - 1);
+  if (codec == OA_CODING_NONE) {
+    expand(inflater, OA_CODING_DEFLATE, data + 1, len - 1);
   }
-  if (codec != OA_CODEC_NONE) {
+  if (codec != OA_CODING_NONE) {
     oa_deflater *deflater = NULL;
     check(oa_deflater_new(&deflater, codec, 0) == OA_OK);
     there_and_back(inflater, deflater, codec, shape, stride, data + 1, len - 1);
-    if (codec == OA_CODEC_ZSTD && shape >= OA_SHAPE_STRIDED) {
+    if (codec == OA_CODING_ZSTD && shape >= OA_SHAPE_STRIDED) {
       const size_t size = BLOCK + (size_t)data[1] * 4 + 1;
       uint8_t *all = repeated(data + 1, len - 1, size);
       there_and_back(inflater, deflater, codec, shape, stride, all, size);

@@ -19,7 +19,7 @@ static void check(bool promise) {
 
 static void parse(const uint8_t *data, size_t len) {
   uint64_t timeout = 0;
-  oa_codec codec = OA_CODEC_NONE;
+  oa_coding codec = OA_CODING_NONE;
   const oa_status timed = oa_grpc_timeout_parse(data, len, &timeout);
   check(timed == OA_OK || timed == OA_ERR_MALFORMED);
   check(timed != OA_OK || (len >= 2 && len <= 9));
@@ -32,7 +32,7 @@ static void parse(const uint8_t *data, size_t len) {
   }
   const oa_status coded = oa_grpc_encoding_parse(data, len, &codec);
   check(coded == OA_OK || coded == OA_ERR_UNSUPPORTED);
-  check(codec <= OA_CODEC_ZSTD);
+  check(codec <= OA_CODING_ZSTD);
   check(!oa_grpc_content_type_ok(data, len) ||
         (len >= 16 && memcmp(data, "application/grpc", 16) == 0));
 }

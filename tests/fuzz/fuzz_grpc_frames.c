@@ -34,8 +34,8 @@ enum {
 static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 static const char *const encodings[ENCODINGS] = {"identity", "gzip", "zstd",
                                                  "zstdarrow5"};
-static const oa_codec codecs[ENCODINGS] = {OA_CODEC_NONE, OA_CODEC_GZIP,
-                                           OA_CODEC_ZSTD, OA_CODEC_ZSTD};
+static const oa_coding codecs[ENCODINGS] = {OA_CODING_NONE, OA_CODING_GZIP,
+                                            OA_CODING_ZSTD, OA_CODING_ZSTD};
 
 typedef struct plan {
   uint8_t how;
@@ -52,8 +52,8 @@ static void put(oa_buf *out, const void *bytes, size_t len) {
 
 static oa_buf pack(const plan *p, uint8_t what, const oa_buf *plain) {
   oa_buf out = {0};
-  const oa_codec codec = codecs[p->how % ENCODINGS];
-  if ((what & PACKED) != 0 && codec != OA_CODEC_NONE) {
+  const oa_coding codec = codecs[p->how % ENCODINGS];
+  if ((what & PACKED) != 0 && codec != OA_CODING_NONE) {
     oa_deflater *deflater = NULL;
     require(oa_deflater_new(&deflater, codec, 0) == OA_OK);
     require(oa_deflate(deflater, plain->data, plain->len, &out) == OA_OK);
@@ -66,7 +66,7 @@ static oa_buf pack(const plan *p, uint8_t what, const oa_buf *plain) {
 
 /* Whether WHAT is true of the bytes, which lies are not. */
 static bool is_honest(const plan *p, uint8_t what) {
-  const bool can = codecs[p->how % ENCODINGS] != OA_CODEC_NONE;
+  const bool can = codecs[p->how % ENCODINGS] != OA_CODING_NONE;
   const bool packed = can && (what & PACKED) != 0;
   return (what & (LONGER | SHORTER | DAMAGED | SECOND_FLAG)) == 0 &&
          ((what & FLAGGED) != 0) == packed && (can || (what & FLAGGED) == 0);

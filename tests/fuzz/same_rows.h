@@ -150,7 +150,7 @@ static inline void put_pieces(oa_buf *out, const oa_ipc_pieces *pieces) {
 }
 
 /* The rows as a stream of a schema and two batches. */
-static inline oa_buf stream_of(const rows *r, oa_codec codec) {
+static inline oa_buf stream_of(const rows *r, oa_coding codec) {
   oa_ipc_writer *writer = NULL;
   oa_ipc_pieces pieces;
   oa_buf out = {0};
@@ -241,7 +241,7 @@ static inline void through_flight(const rows *r, const oa_buf *stream,
 /* --- OTAP --- */
 
 /* FROM as messages of one stream, and what its receiver makes of them. */
-static inline void send_otap(const rows *from, rows *to, oa_codec codec) {
+static inline void send_otap(const rows *from, rows *to, oa_coding codec) {
   oa_otap_encoder *encoder = NULL;
   oa_otap_stream *stream = NULL;
   oa_buf messages = {0};
@@ -371,14 +371,14 @@ static inline void through_otap(const rows *r) {
   const oa_schema *schema = oa_otlp_schema(r->signal);
   rows once;
   rows twice;
-  send_otap(r, &once, OA_CODEC_NONE);
+  send_otap(r, &once, OA_CODING_NONE);
   for (size_t c = 0; c < schema->field_count; c++) {
     for (int64_t i = 0; is_plain(&schema->fields[c]) && i < r->count; i++) {
       require(
           same_plain(&schema->fields[c], &r->columns[c], &once.columns[c], i));
     }
   }
-  send_otap(&once, &twice, OA_CODEC_ZSTD);
+  send_otap(&once, &twice, OA_CODING_ZSTD);
   oa_buf first = requests_of(r->signal, once.columns, once.count);
   oa_buf second = requests_of(r->signal, twice.columns, twice.count);
   require(first.len == second.len && meaning_of_all(r->signal, &first) ==
@@ -398,7 +398,7 @@ static inline int same_everywhere(oa_signal signal, const uint8_t *data,
     rows_look(&r);
     if (r.count > 0 && r.count <= SAME_MAX_ROWS) {
       oa_buf requests = requests_of(signal, r.columns, r.count);
-      oa_buf stream = stream_of(&r, OA_CODEC_NONE);
+      oa_buf stream = stream_of(&r, OA_CODING_NONE);
       through_json(signal, &requests);
       through_file(&r, &stream, &requests);
       through_flight(&r, &stream, &requests);

@@ -82,7 +82,7 @@ static inline void flow_pieces(flow *f, const oa_ipc_pieces *pieces,
 /* Adds the schema and BATCHES times the same rows. */
 static inline void flow_table(flow *f, const oa_schema *schema,
                               const oa_array *columns, int64_t rows,
-                              int batches, oa_codec codec, const char *word) {
+                              int batches, oa_coding codec, const char *word) {
   oa_ipc_writer *writer = NULL;
   oa_ipc_pieces pieces;
   assert_int_equal(oa_ipc_writer_new(&writer, schema, codec, 0), OA_OK);
@@ -102,7 +102,8 @@ static inline oa_buf stream_bytes(const oa_schema *schema,
   oa_ipc_writer *writer = NULL;
   oa_ipc_pieces pieces;
   oa_buf out = {0};
-  assert_int_equal(oa_ipc_writer_new(&writer, schema, OA_CODEC_NONE, 0), OA_OK);
+  assert_int_equal(oa_ipc_writer_new(&writer, schema, OA_CODING_NONE, 0),
+                   OA_OK);
   for (int step = -1; step <= batches; step++) {
     if (step < 0) {
       assert_int_equal(oa_ipc_write_schema(writer, &pieces), OA_OK);
@@ -131,7 +132,7 @@ static inline void rich_trial(trial *t, oa_signal signal) {
 }
 
 static inline void flow_rich(flow *f, oa_signal signal, int batches,
-                             oa_codec codec, const char *word) {
+                             oa_coding codec, const char *word) {
   trial t;
   rich_trial(&t, signal);
   flow_table(f, oa_otlp_schema(signal), columns_of(&t), rows_of(&t), batches,

@@ -448,7 +448,7 @@ static inline void sample_append(oa_buf *out, const oa_ipc_pieces *pieces) {
 }
 
 /* A stream of BATCHES batches, committed, with its end. */
-static inline oa_buf sample_stream(const oa_schema *schema, oa_codec codec,
+static inline oa_buf sample_stream(const oa_schema *schema, oa_coding codec,
                                    const oa_array *const *batches, size_t count,
                                    int64_t rows) {
   oa_ipc_writer *writer = NULL;

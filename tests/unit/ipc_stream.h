@@ -12,7 +12,8 @@
 #include "base/mem.h"
 #include "ipc_sample.h"
 
-static const oa_codec codecs[] = {OA_CODEC_NONE, OA_CODEC_LZ4, OA_CODEC_ZSTD};
+static const oa_coding codecs[] = {OA_CODING_NONE, OA_CODING_LZ4,
+                                   OA_CODING_ZSTD};
 
 static inline oa_ipc_reader *open_reader(const oa_ipc_limits *limits) {
   oa_ipc_reader *reader = NULL;

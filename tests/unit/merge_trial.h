@@ -133,7 +133,7 @@ static inline void assert_same_rows(const char *left, const char *right,
 /* Writes PATH: COUNT batches of random rows, up to MAX_ROWS each, with nulls,
  * without, and all empty in turn. */
 static inline void write_samples(const char *path, const oa_schema *schema,
-                                 oa_codec codec, uint64_t seed, size_t count,
+                                 oa_coding codec, uint64_t seed, size_t count,
                                  int64_t max_rows) {
   sampler s = sample_open(seed);
   oa_ipc_writer *writer = NULL;
@@ -179,7 +179,7 @@ static inline merge_trial *new_merge_trial(void) {
   t->job = calloc(1, sizeof *t->job);
   assert_non_null(t->job);
   t->job->os = &trial_os;
-  t->job->codec = OA_CODEC_ZSTD;
+  t->job->codec = OA_CODING_ZSTD;
   t->job->level = 1;
   t->job->max_rows = 1000;
   snprintf(t->job->path, sizeof t->job->path, "%s/file.arrow", t->dir);

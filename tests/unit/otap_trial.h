@@ -149,7 +149,7 @@ static inline void keep_pieces(oa_buf *out, const oa_ipc_pieces *pieces) {
 }
 
 /* The bytes of T's IPC stream: schema (when asked for), dictionaries, batch. */
-static inline void table_bytes(table *t, int64_t rows, oa_codec codec,
+static inline void table_bytes(table *t, int64_t rows, oa_coding codec,
                                bool schema, oa_buf *out) {
   oa_field fields[TABLE_COLUMNS];
   oa_array arrays[TABLE_COLUMNS];
@@ -182,7 +182,7 @@ static inline void put_payload(message *m, uint64_t type, const char *schema_id,
 
 static inline void put_table_as(message *m, uint64_t type,
                                 const char *schema_id, table *t, int64_t rows,
-                                oa_codec codec, bool schema) {
+                                oa_coding codec, bool schema) {
   oa_buf bytes = {0};
   table_bytes(t, rows, codec, schema, &bytes);
   put_payload(m, type, schema_id, bytes.data, bytes.len);
@@ -194,7 +194,7 @@ static inline void put_table(message *m, uint64_t type, table *t,
                              int64_t rows) {
   char schema_id[16];
   snprintf(schema_id, sizeof schema_id, "%u", (unsigned)type);
-  put_table_as(m, type, schema_id, t, rows, OA_CODEC_NONE, true);
+  put_table_as(m, type, schema_id, t, rows, OA_CODING_NONE, true);
 }
 
 static inline void message_free(message *m) {

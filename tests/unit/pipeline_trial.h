@@ -73,7 +73,7 @@ static inline void yard_open(yard *y) {
                                     .root = y->dir,
                                     .prefix = "otlp",
                                     .extension = "arrow",
-                                    .codec = OA_CODEC_NONE,
+                                    .codec = OA_CODING_NONE,
                                     .streams = streams,
                                     .stream_count = OA_SIGNAL_COUNT};
   if (oa_store_open_with(&y->store, &options, &y->os, &error) != OA_OK) {

@@ -273,7 +273,7 @@ static inline trial *new_trial(void) {
                                   .root = t->root,
                                   .prefix = "otlp",
                                   .extension = "arrow",
-                                  .codec = OA_CODEC_NONE,
+                                  .codec = OA_CODING_NONE,
                                   .streams = t->streams,
                                   .stream_count = 2,
                                   .log = &t->log};

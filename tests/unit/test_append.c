@@ -125,7 +125,7 @@ static void put_pieces(oa_buf *out, const oa_ipc_pieces *pieces) {
 }
 
 /* A stream of two batches: what FROM has, and that again with more. */
-static oa_buf stream_of(trial *from, oa_codec codec) {
+static oa_buf stream_of(trial *from, oa_coding codec) {
   oa_ipc_writer *writer = NULL;
   oa_ipc_pieces pieces;
   oa_buf out = {0};
@@ -172,7 +172,8 @@ static void append_stream(trial *to, const oa_buf *stream) {
 
 static void streams_in_every_compression_come_back_equal(void **state) {
   (void)state;
-  static const oa_codec codecs[] = {OA_CODEC_NONE, OA_CODEC_LZ4, OA_CODEC_ZSTD};
+  static const oa_coding codecs[] = {OA_CODING_NONE, OA_CODING_LZ4,
+                                     OA_CODING_ZSTD};
   for (int i = 0; i < 3 * OA_SIGNAL_COUNT; i++) {
     const oa_signal signal = (oa_signal)(i % OA_SIGNAL_COUNT);
     trial from;

@@ -52,7 +52,8 @@ static oa_check check_bytes(const place *p, const uint8_t *bytes, size_t len,
 }
 
 static void a_whole_file_has_nothing_wrong(void **state) {
-  static const oa_codec codecs[] = {OA_CODEC_NONE, OA_CODEC_LZ4, OA_CODEC_ZSTD};
+  static const oa_coding codecs[] = {OA_CODING_NONE, OA_CODING_LZ4,
+                                     OA_CODING_ZSTD};
   for (size_t i = 0; i < 3; i++) {
     oa_buf file = {0};
     size_t ends[BATCHES + 1];
@@ -73,7 +74,7 @@ static void a_whole_file_has_nothing_wrong(void **state) {
 static void a_cut_anywhere_is_found_where_it_is(void **state) {
   oa_buf file = {0};
   size_t ends[BATCHES + 1];
-  make_file(&file, ends, OA_CODEC_NONE);
+  make_file(&file, ends, OA_CODING_NONE);
   for (size_t cut = 0; cut < file.len; cut += cut % 64 < 9 ? 1 : 11) {
     size_t batches = 0;
     while (batches < BATCHES && ends[batches + 1] <= cut) {
@@ -115,7 +116,7 @@ static void every_flip_outside_of_values_is_found(void **state) {
   oa_buf file = {0};
   size_t ends[BATCHES + 1];
   size_t seen = 0;
-  make_file(&file, ends, OA_CODEC_LZ4);
+  make_file(&file, ends, OA_CODING_LZ4);
   uint8_t *metadata = metadata_of(&file);
   for (size_t at = 0; at < file.len; at += 5) {
     const uint8_t flip = flips[at / 5 % sizeof flips];
@@ -147,7 +148,7 @@ static void a_problem_has_its_place(void **state) {
   oa_buf file = {0};
   size_t ends[BATCHES + 1];
   told t;
-  make_file(&file, ends, OA_CODEC_NONE);
+  make_file(&file, ends, OA_CODING_NONE);
   file.data[ends[1] + 1] ^= 0xFF;
   oa_check found = check_bytes(*state, file.data, file.len, &t);
   assert_int_equal(t.count, 1);
@@ -192,7 +193,7 @@ static void another_schema_is_said(void **state) {
   oa_ipc_pieces pieces;
   oa_buf file = {0};
   told t;
-  assert_int_equal(oa_ipc_writer_new(&writer, &schema, OA_CODEC_NONE, 0),
+  assert_int_equal(oa_ipc_writer_new(&writer, &schema, OA_CODING_NONE, 0),
                    OA_OK);
   assert_int_equal(oa_ipc_write_schema(writer, &pieces), OA_OK);
   put_pieces(&file, &pieces);
@@ -216,7 +217,7 @@ static void a_check_can_be_ended(void **state) {
   int left = 2;
   oa_check found;
   const oa_check_options options = {.progress = stop, .context = &left};
-  make_file(&file, ends, OA_CODEC_NONE);
+  make_file(&file, ends, OA_CODING_NONE);
   save(p->path, file.data, file.len);
   const int fd = open(p->path, O_RDONLY);
   assert_int_equal(oa_check_file(fd, &options, &found, NULL), OA_ERR_BUSY);
@@ -230,7 +231,7 @@ static void later_messages_are_found_behind_damage(void **state) {
   oa_buf file = {0};
   size_t ends[BATCHES + 1];
   oa_check_rest rest;
-  make_file(&file, ends, OA_CODEC_NONE);
+  make_file(&file, ends, OA_CODING_NONE);
   save(p->path, file.data, file.len);
   int fd = open(p->path, O_RDONLY);
   assert_int_equal(oa_check_look(fd, ends[1], file.len, &rest, NULL), OA_OK);
@@ -257,7 +258,7 @@ static void no_memory_is_said(void **state) {
   size_t ends[BATCHES + 1];
   oa_check found = {0};
   oa_status status = OA_ERR_NOMEM;
-  make_file(&file, ends, OA_CODEC_ZSTD);
+  make_file(&file, ends, OA_CODING_ZSTD);
   save(p->path, file.data, file.len);
   const oa_check_options options = {.choose = choose};
   for (int64_t n = 0; status != OA_OK; n++) {

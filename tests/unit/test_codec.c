@@ -17,7 +17,8 @@
 
 enum { BIG = 1 << 22 };
 
-static const oa_codec codecs[] = {OA_CODEC_GZIP, OA_CODEC_ZSTD, OA_CODEC_LZ4};
+static const oa_coding codecs[] = {OA_CODING_GZIP, OA_CODING_ZSTD,
+                                   OA_CODING_LZ4};
 enum { CODECS = sizeof codecs / sizeof codecs[0] };
 
 /* Text-like bytes that every codec can shrink. */
@@ -29,7 +30,7 @@ static void fill(uint8_t *at, size_t len) {
   }
 }
 
-static oa_buf packed(oa_codec codec, const uint8_t *in, size_t len) {
+static oa_buf packed(oa_coding codec, const uint8_t *in, size_t len) {
   oa_deflater *deflater = NULL;
   oa_buf out = {0};
   assert_int_equal(oa_deflater_new(&deflater, codec, 0), OA_OK);
@@ -115,11 +116,11 @@ static void exactly_the_bound_is_allowed_and_one_more_is_not(void **state) {
   fill(data, BIG);
   oa_inflater *inflater = NULL;
   assert_int_equal(oa_inflater_new(&inflater), OA_OK);
-  const oa_codec all[] = {OA_CODEC_NONE, OA_CODEC_GZIP, OA_CODEC_ZSTD,
-                          OA_CODEC_LZ4};
+  const oa_coding all[] = {OA_CODING_NONE, OA_CODING_GZIP, OA_CODING_ZSTD,
+                           OA_CODING_LZ4};
   for (size_t c = 0; c < 4; c++) {
     oa_buf small = {0};
-    if (all[c] == OA_CODEC_NONE) {
+    if (all[c] == OA_CODING_NONE) {
       assert_int_equal(oa_buf_put(&small, data, 70000), OA_OK);
     } else {
       small = packed(all[c], data, 70000);
@@ -227,12 +228,12 @@ static void members_in_a_row_are_one_text(void **state) {
     oa_buf_free(&third);
   }
   /* An LZ4 frame stands alone. */
-  oa_buf two = packed(OA_CODEC_LZ4, data, 100);
+  oa_buf two = packed(OA_CODING_LZ4, data, 100);
   assert_int_equal(oa_buf_reserve(&two, two.len), OA_OK);
   assert_int_equal(oa_buf_put(&two, two.data, two.len), OA_OK);
   oa_buf out = {0};
   assert_int_equal(
-      oa_inflate(inflater, OA_CODEC_LZ4, two.data, two.len, 1000, &out, NULL),
+      oa_inflate(inflater, OA_CODING_LZ4, two.data, two.len, 1000, &out, NULL),
       OA_ERR_MALFORMED);
   oa_buf_free(&out);
   oa_buf_free(&two);
@@ -272,25 +273,25 @@ static void zstd_without_a_size_is_read_and_bounded(void **state) {
   assert_true(ZSTD_getFrameContentSize(small.data, small.len) ==
               ZSTD_CONTENTSIZE_UNKNOWN);
   oa_buf out = {0};
-  assert_int_equal(oa_inflate(inflater, OA_CODEC_ZSTD, small.data, small.len,
+  assert_int_equal(oa_inflate(inflater, OA_CODING_ZSTD, small.data, small.len,
                               BIG, &out, NULL),
                    OA_OK);
   assert_int_equal(out.len, BIG);
   assert_memory_equal(out.data, data, BIG);
   out.len = 0;
-  assert_int_equal(oa_inflate(inflater, OA_CODEC_ZSTD, small.data, small.len,
+  assert_int_equal(oa_inflate(inflater, OA_CODING_ZSTD, small.data, small.len,
                               BIG - 1, &out, NULL),
                    OA_ERR_LIMIT);
   for (size_t cut = 0; cut < small.len; cut += 997) {
     assert_int_equal(
-        oa_inflate(inflater, OA_CODEC_ZSTD, small.data, cut, BIG, &out, NULL),
+        oa_inflate(inflater, OA_CODING_ZSTD, small.data, cut, BIG, &out, NULL),
         OA_ERR_MALFORMED);
   }
   oa_buf_free(&small);
 
   /* A window far above the bound is refused before memory is taken for it. */
   small = zstd_streamed(data, BIG, 26);
-  assert_int_equal(oa_inflate(inflater, OA_CODEC_ZSTD, small.data, small.len,
+  assert_int_equal(oa_inflate(inflater, OA_CODING_ZSTD, small.data, small.len,
                               BIG, &out, NULL),
                    OA_ERR_LIMIT);
   oa_buf_free(&small);
@@ -307,7 +308,7 @@ static void a_claimed_size_alone_takes_no_memory(void **state) {
   /* 16 MiB claimed by a frame with one block of one raw byte. */
   const uint8_t zstd[] = {0x28, 0xb5, 0x2f, 0xfd, 0xa0, 0,   0,
                           0,    1,    0x09, 0,    0,    0x2a};
-  assert_int_equal(oa_inflate(inflater, OA_CODEC_ZSTD, zstd, sizeof zstd,
+  assert_int_equal(oa_inflate(inflater, OA_CODING_ZSTD, zstd, sizeof zstd,
                               64 << 20, &out, NULL),
                    OA_ERR_MALFORMED);
   assert_int_equal(out.cap, 0);
@@ -337,7 +338,7 @@ static void zeros_are_one_frame_for_the_public_library(void **state) {
         assert_int_equal(out[i], 0);
       }
       assert_int_equal(out[sizes[s]], 0xaa);
-      if (codecs[c] == OA_CODEC_ZSTD) {
+      if (codecs[c] == OA_CODING_ZSTD) {
         assert_true(ZSTD_getFrameContentSize(small.data, small.len) ==
                     sizes[s]);
       }
@@ -352,22 +353,22 @@ static void zeros_are_one_frame_for_the_public_library(void **state) {
 static void levels_of_each_codec_are_checked(void **state) {
   (void)state;
   static const struct {
-    oa_codec codec;
+    oa_coding codec;
     int level;
     oa_status status;
   } cases[] = {
-      {OA_CODEC_DEFLATE, 0, OA_ERR_CONFIG},
-      {OA_CODEC_NONE, 0, OA_ERR_CONFIG},
-      {OA_CODEC_GZIP, 1, OA_OK},
-      {OA_CODEC_GZIP, 12, OA_OK},
-      {OA_CODEC_GZIP, 13, OA_ERR_CONFIG},
-      {OA_CODEC_GZIP, -1, OA_ERR_CONFIG},
-      {OA_CODEC_ZSTD, -7, OA_OK},
-      {OA_CODEC_ZSTD, 3, OA_OK},
-      {OA_CODEC_ZSTD, 23, OA_ERR_CONFIG},
-      {OA_CODEC_LZ4, -8, OA_OK},
-      {OA_CODEC_LZ4, 9, OA_OK},
-      {OA_CODEC_LZ4, 13, OA_ERR_CONFIG},
+      {OA_CODING_DEFLATE, 0, OA_ERR_CONFIG},
+      {OA_CODING_NONE, 0, OA_ERR_CONFIG},
+      {OA_CODING_GZIP, 1, OA_OK},
+      {OA_CODING_GZIP, 12, OA_OK},
+      {OA_CODING_GZIP, 13, OA_ERR_CONFIG},
+      {OA_CODING_GZIP, -1, OA_ERR_CONFIG},
+      {OA_CODING_ZSTD, -7, OA_OK},
+      {OA_CODING_ZSTD, 3, OA_OK},
+      {OA_CODING_ZSTD, 23, OA_ERR_CONFIG},
+      {OA_CODING_LZ4, -8, OA_OK},
+      {OA_CODING_LZ4, 9, OA_OK},
+      {OA_CODING_LZ4, 13, OA_ERR_CONFIG},
   };
   oa_inflater *inflater = NULL;
   assert_int_equal(oa_inflater_new(&inflater), OA_OK);
@@ -455,14 +456,14 @@ static void deflate_is_read_with_and_without_its_header(void **state) {
     const size_t size = sizes[i / 2];
     oa_buf small = deflated(data, size, i % 2 == 1);
     oa_buf out = {0};
-    assert_int_equal(oa_inflate(inflater, OA_CODEC_DEFLATE, small.data,
+    assert_int_equal(oa_inflate(inflater, OA_CODING_DEFLATE, small.data,
                                 small.len, size, &out, NULL),
                      OA_OK);
     assert_int_equal(out.len, size);
     assert_true(size == 0 || memcmp(out.data, data, size) == 0);
     out.len = 0;
     if (size > 0) {
-      assert_int_equal(oa_inflate(inflater, OA_CODEC_DEFLATE, small.data,
+      assert_int_equal(oa_inflate(inflater, OA_CODING_DEFLATE, small.data,
                                   small.len, size - 1, &out, NULL),
                        OA_ERR_LIMIT);
       assert_int_equal(out.len, 0);
@@ -485,18 +486,18 @@ static void damaged_deflate_is_refused(void **state) {
   for (int raw = 0; raw < 2; raw++) {
     oa_buf small = deflated(data, sizeof data, raw == 1);
     for (size_t len = 0; len < small.len; len++) {
-      assert_int_equal(oa_inflate(inflater, OA_CODEC_DEFLATE, small.data, len,
+      assert_int_equal(oa_inflate(inflater, OA_CODING_DEFLATE, small.data, len,
                                   4096, &out, &error),
                        OA_ERR_MALFORMED);
     }
     assert_int_equal(oa_buf_put(&small, "more", 4), OA_OK);
-    assert_int_equal(oa_inflate(inflater, OA_CODEC_DEFLATE, small.data,
+    assert_int_equal(oa_inflate(inflater, OA_CODING_DEFLATE, small.data,
                                 small.len, 4096, &out, &error),
                      OA_ERR_MALFORMED);
     if (raw == 0) { /* the checksum */
       small.len -= 4;
       small.data[small.len - 1] ^= 1;
-      assert_int_equal(oa_inflate(inflater, OA_CODEC_DEFLATE, small.data,
+      assert_int_equal(oa_inflate(inflater, OA_CODING_DEFLATE, small.data,
                                   small.len, 4096, &out, &error),
                        OA_ERR_MALFORMED);
     }

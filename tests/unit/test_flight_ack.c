@@ -14,7 +14,7 @@ static int setup(void **state) {
   assert_non_null(s);
   desk_open(&s->d, "/nowhere");
   s->d.receiver.options.ack = OA_ACK_WRITE;
-  flow_rich(&s->f, OA_LOGS, 3, OA_CODEC_NONE, "logs");
+  flow_rich(&s->f, OA_LOGS, 3, OA_CODING_NONE, "logs");
   call_open(&s->d, &s->c, "DoPut");
   *state = s;
   return 0;

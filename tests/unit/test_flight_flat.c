@@ -101,7 +101,7 @@ static void put_span(sheet *s, uint32_t kind, const char *attributes) {
 static void flow_sheet(flow *f, sheet *s, const char *word) {
   const oa_array *columns = oa_table_finish(&s->table);
   assert_non_null(columns);
-  flow_table(f, &s->schema, columns, s->table.length, 1, OA_CODEC_NONE, word);
+  flow_table(f, &s->schema, columns, s->table.length, 1, OA_CODING_NONE, word);
 }
 
 /* What becomes of S, which must be taken. */

@@ -16,7 +16,8 @@ static void assert_rich(landing *l, oa_signal signal, int count) {
 
 static void our_own_columns_are_taken_as_they_are(void **state) {
   (void)state;
-  static const oa_codec each[] = {OA_CODEC_NONE, OA_CODEC_LZ4, OA_CODEC_ZSTD};
+  static const oa_coding each[] = {OA_CODING_NONE, OA_CODING_LZ4,
+                                   OA_CODING_ZSTD};
   for (int signal = 0; signal < OA_SIGNAL_COUNT; signal++) {
     for (size_t i = 0; i < 3; i++) {
       flow f = {0};
@@ -45,7 +46,7 @@ static void without_a_descriptor_the_columns_tell_the_signal(void **state) {
       trial t;
       rich_trial(&t, (oa_signal)signal);
       schema.metadata_count = 0;
-      flow_table(&f, &schema, columns_of(&t), rows_of(&t), 1, OA_CODEC_NONE,
+      flow_table(&f, &schema, columns_of(&t), rows_of(&t), 1, OA_CODING_NONE,
                  word == 0 ? NULL : "whatever");
       land_ok(&l, &f);
       assert_int_equal(l.t.signal, signal);
@@ -60,7 +61,7 @@ static void without_a_descriptor_the_columns_tell_the_signal(void **state) {
 static void flow_one(flow *f, const oa_field *field, const oa_array *column,
                      const char *word) {
   const oa_schema schema = {.fields = field, .field_count = 1};
-  flow_table(f, &schema, column, column->length, 1, OA_CODEC_NONE, word);
+  flow_table(f, &schema, column, column->length, 1, OA_CODING_NONE, word);
 }
 
 static const oa_field odd_field = {.name = "odd", .type = OA_TYPE_INT64};
@@ -214,7 +215,7 @@ static void a_batch_does_not_belong_to_a_whole_stream_before_it(void **state) {
   flow f = {0};
   flow rest = {0};
   flow_whole(&f, OA_TRACES, 1);
-  flow_rich(&rest, OA_TRACES, 1, OA_CODEC_NONE, NULL);
+  flow_rich(&rest, OA_TRACES, 1, OA_CODING_NONE, NULL);
   f.messages[f.count++] = rest.messages[--rest.count];
   assert_refused(&f, OA_ERR_MALFORMED, "schema");
   flow_free(&f);
@@ -226,8 +227,8 @@ static void a_batch_does_not_belong_to_a_whole_stream_before_it(void **state) {
 static void a_second_schema_is_refused(void **state) {
   (void)state;
   flow f = {0};
-  flow_rich(&f, OA_LOGS, 1, OA_CODEC_NONE, "logs");
-  flow_rich(&f, OA_LOGS, 1, OA_CODEC_NONE, NULL);
+  flow_rich(&f, OA_LOGS, 1, OA_CODING_NONE, "logs");
+  flow_rich(&f, OA_LOGS, 1, OA_CODING_NONE, NULL);
   assert_refused(&f, OA_ERR_MALFORMED, "second schema");
   flow_free(&f);
 }
@@ -236,7 +237,7 @@ static void a_batch_without_a_schema_is_refused(void **state) {
   (void)state;
   flow f = {0};
   flow only = {0};
-  flow_rich(&f, OA_LOGS, 1, OA_CODEC_NONE, "logs");
+  flow_rich(&f, OA_LOGS, 1, OA_CODING_NONE, "logs");
   only.messages[only.count++] = f.messages[--f.count];
   assert_refused(&only, OA_ERR_MALFORMED, "schema");
   flow_free(&f);
@@ -264,7 +265,7 @@ static void messages_without_a_header_hold_no_batch(void **state) {
   put_text(&e, 3, "metadata");
   flow_add(&f, &e);
   flow_add(&f, &e); /* empty */
-  flow_rich(&f, OA_METRICS, 1, OA_CODEC_NONE, NULL);
+  flow_rich(&f, OA_METRICS, 1, OA_CODING_NONE, NULL);
   land_ok(&l, &f);
   assert_int_equal(l.batches, 1);
   assert_int_equal(l.t.signal, OA_METRICS);
@@ -317,7 +318,7 @@ static void memory_of_a_stream_is_bounded(void **state) {
   (void)state;
   flow f = {0};
   landing l = {0};
-  flow_rich(&f, OA_TRACES, 1, OA_CODEC_ZSTD, "traces");
+  flow_rich(&f, OA_TRACES, 1, OA_CODING_ZSTD, "traces");
   assert_int_equal(land_with(&l, &f, 500), OA_ERR_LIMIT);
   landing_free(&l);
   flow_free(&f);
@@ -330,7 +331,7 @@ static void memory_of_a_stream_is_bounded(void **state) {
 static void damaged_streams_do_no_harm(void **state) {
   (void)state;
   flow f = {0};
-  flow_rich(&f, OA_LOGS, 1, OA_CODEC_NONE, "logs");
+  flow_rich(&f, OA_LOGS, 1, OA_CODING_NONE, "logs");
   flow_whole(&f, OA_LOGS, 1);
   for (size_t i = 0; i < f.count; i++) {
     oa_buf *message = &f.messages[i];
@@ -361,7 +362,7 @@ static void every_failed_allocation_is_reported(void **state) {
   (void)state;
   oa_status status = OA_ERR_NOMEM;
   flow f = {0};
-  flow_rich(&f, OA_TRACES, 1, OA_CODEC_ZSTD, "traces");
+  flow_rich(&f, OA_TRACES, 1, OA_CODING_ZSTD, "traces");
   flow_whole(&f, OA_TRACES, 1);
   for (int64_t n = 0; status != OA_OK; n++) {
     landing l = {0};

@@ -53,7 +53,7 @@ static void write_file(const place *p, int seq, const uint8_t *bytes,
 
 /* A stream file with BATCHES batches, of one record each, whose times are
  * FIRST, FIRST + 1, ...  0 is no time. */
-static oa_buf log_file(uint64_t first, int batches, oa_codec codec) {
+static oa_buf log_file(uint64_t first, int batches, oa_coding codec) {
   oa_ipc_writer *writer = NULL;
   oa_ipc_pieces pieces;
   oa_buf out = {0};
@@ -113,7 +113,8 @@ static uint64_t rows_sent(const fake_call *c) {
 
 static void a_file_is_sent_message_by_message(void **state) {
   (void)state;
-  static const oa_codec each[] = {OA_CODEC_NONE, OA_CODEC_LZ4, OA_CODEC_ZSTD};
+  static const oa_coding each[] = {OA_CODING_NONE, OA_CODING_LZ4,
+                                   OA_CODING_ZSTD};
   for (size_t i = 0; i < 3; i++) {
     place p;
     fake_call c;
@@ -134,7 +135,7 @@ static void a_file_is_read_to_its_last_whole_message(void **state) {
   place p;
   uint64_t last = 0;
   place_open(&p);
-  oa_buf bytes = log_file(1000, 2, OA_CODEC_NONE);
+  oa_buf bytes = log_file(1000, 2, OA_CODING_NONE);
   for (size_t len = 0; len <= bytes.len; len += 61) {
     fake_call c;
     write_file(&p, 1, bytes.data, len);
@@ -157,7 +158,8 @@ static void batches_out_of_the_filter_are_left_out(void **state) {
     uint64_t rows;
   } cases[] = {{"?1000-1003", 150}, {"?1001-1002", 50}, {"?1003-2000", 0},
                {"?0-1000", 0},      {"?1002-9999", 50}, {"?5-4", 0}};
-  static const oa_codec each[] = {OA_CODEC_NONE, OA_CODEC_LZ4, OA_CODEC_ZSTD};
+  static const oa_coding each[] = {OA_CODING_NONE, OA_CODING_LZ4,
+                                   OA_CODING_ZSTD};
   for (size_t k = 0; k < 3; k++) {
     place p;
     place_open(&p);
@@ -182,7 +184,7 @@ static void rows_without_a_time_are_left_out_by_no_filter(void **state) {
   place p;
   fake_call c;
   place_open(&p);
-  oa_buf bytes = log_file(0, 2, OA_CODEC_NONE);
+  oa_buf bytes = log_file(0, 2, OA_CODING_NONE);
   write_file(&p, 1, bytes.data, bytes.len);
   get(&p, &c, TICKET "?1-2");
   assert_int_equal(rows_sent(&c), 100);
@@ -197,7 +199,7 @@ static void a_client_that_does_not_read_is_waited_for(void **state) {
   place p;
   fake_call c;
   place_open(&p);
-  oa_buf bytes = log_file(1000, BATCHES, OA_CODEC_NONE);
+  oa_buf bytes = log_file(1000, BATCHES, OA_CODING_NONE);
   write_file(&p, 1, bytes.data, bytes.len);
   call_open(&p.desk, &c, "DoGet");
   c.reads = false;
@@ -225,7 +227,7 @@ static void a_file_that_is_gone_is_read_to_its_end(void **state) {
   fake_call c;
   char path[256];
   place_open(&p);
-  oa_buf bytes = log_file(1000, 3, OA_CODEC_NONE);
+  oa_buf bytes = log_file(1000, 3, OA_CODING_NONE);
   write_file(&p, 1, bytes.data, bytes.len);
   call_open(&p.desk, &c, "DoGet");
   call_field(&p.desk, &c, 1, TICKET);
@@ -251,7 +253,7 @@ static void only_regular_files_are_opened(void **state) {
   place_open(&p);
   file_path(&p, 1, path, sizeof path);
   snprintf(outside, sizeof outside, "%s/outside", p.root);
-  oa_buf bytes = log_file(1000, 1, OA_CODEC_NONE);
+  oa_buf bytes = log_file(1000, 1, OA_CODING_NONE);
   write_file(&p, 2, bytes.data, bytes.len);
   for (int i = 0; i < 3; i++) {
     fake_call c;
@@ -275,7 +277,7 @@ static void a_damaged_file_is_not_the_clients_fault(void **state) {
   place p;
   fake_call c;
   place_open(&p);
-  oa_buf bytes = log_file(1000, 2, OA_CODEC_NONE);
+  oa_buf bytes = log_file(1000, 2, OA_CODING_NONE);
   memset(bytes.data, 'x', 8);
   write_file(&p, 1, bytes.data, bytes.len);
   get(&p, &c, TICKET);
@@ -290,7 +292,7 @@ static void changed_files_do_no_harm(void **state) {
   (void)state;
   place p;
   place_open(&p);
-  oa_buf bytes = log_file(1000, 1, OA_CODEC_ZSTD);
+  oa_buf bytes = log_file(1000, 1, OA_CODING_ZSTD);
   for (size_t at = 0; at < bytes.len; at += at < 600 ? 1 : 37) {
     fake_call c;
     const uint8_t before = bytes.data[at];
@@ -311,7 +313,7 @@ static void too_many_readers_are_told_to_come_back(void **state) {
   fake_call first;
   fake_call second;
   place_open(&p);
-  oa_buf bytes = log_file(1000, 1, OA_CODEC_NONE);
+  oa_buf bytes = log_file(1000, 1, OA_CODING_NONE);
   write_file(&p, 1, bytes.data, bytes.len);
   p.desk.receiver.options.stream_budget = 1000;
   call_open(&p.desk, &first, "DoGet");
@@ -377,7 +379,7 @@ static void flights_are_listed(void **state) {
   fake_call c;
   place_open(&p);
   for (int i = 0; i < 3; i++) {
-    oa_buf bytes = log_file(1000 * (uint64_t)(i + 1), 2, OA_CODEC_NONE);
+    oa_buf bytes = log_file(1000 * (uint64_t)(i + 1), 2, OA_CODING_NONE);
     write_file(&p, i + 1, bytes.data, bytes.len);
     oa_buf_free(&bytes);
   }
@@ -412,7 +414,7 @@ static void a_flight_is_found_by_its_path(void **state) {
   place p;
   fake_call c;
   place_open(&p);
-  oa_buf bytes = log_file(1000, 2, OA_CODEC_NONE);
+  oa_buf bytes = log_file(1000, 2, OA_CODING_NONE);
   write_file(&p, 1, bytes.data, bytes.len);
   write_file(&p, 2, bytes.data, bytes.len);
   asks_for(&p, &c, "GetFlightInfo", "logs", NULL);
@@ -462,7 +464,7 @@ static void every_failed_allocation_is_reported(void **state) {
   static const char *const texts[] = {TICKET "?1000-1001", "{\"from_ns\":1}"};
   place p;
   place_open(&p);
-  oa_buf bytes = log_file(1000, 2, OA_CODEC_ZSTD);
+  oa_buf bytes = log_file(1000, 2, OA_CODING_ZSTD);
   write_file(&p, 1, bytes.data, bytes.len);
   for (size_t i = 0; i < 2; i++) {
     bool whole = false;

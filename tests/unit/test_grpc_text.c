@@ -62,23 +62,23 @@ static void malformed_timeouts_are_refused(void **state) {
   }
 }
 
-static oa_status encoding(const char *text, oa_codec *out) {
+static oa_status encoding(const char *text, oa_coding *out) {
   return oa_grpc_encoding_parse((const uint8_t *)text, strlen(text), out);
 }
 
 static void encodings_are_known_by_all_their_names(void **state) {
   (void)state;
-  oa_codec codec = OA_CODEC_LZ4;
+  oa_coding codec = OA_CODING_LZ4;
   assert_int_equal(encoding("identity", &codec), OA_OK);
-  assert_int_equal(codec, OA_CODEC_NONE);
+  assert_int_equal(codec, OA_CODING_NONE);
   assert_int_equal(encoding("gzip", &codec), OA_OK);
-  assert_int_equal(codec, OA_CODEC_GZIP);
+  assert_int_equal(codec, OA_CODING_GZIP);
   static const char *const zstd[] = {"zstd", "zstdarrow1", "zstdarrow5",
                                      "zstdarrow9", "zstdarrow10"};
   for (size_t i = 0; i < sizeof zstd / sizeof zstd[0]; i++) {
-    codec = OA_CODEC_NONE;
+    codec = OA_CODING_NONE;
     assert_int_equal(encoding(zstd[i], &codec), OA_OK);
-    assert_int_equal(codec, OA_CODEC_ZSTD);
+    assert_int_equal(codec, OA_CODING_ZSTD);
   }
   static const char *const others[] = {
       "",           "deflate",     "snappy",       "zstdarrow",

@@ -110,7 +110,8 @@ static oa_status read_names(const oa_array *values, const int8_t *indices,
   oa_ipc_pieces pieces;
   oa_buf stream = {0};
   size_t batches = 0;
-  assert_int_equal(oa_ipc_writer_new(&writer, &names, OA_CODEC_NONE, 0), OA_OK);
+  assert_int_equal(oa_ipc_writer_new(&writer, &names, OA_CODING_NONE, 0),
+                   OA_OK);
   assert_int_equal(oa_ipc_write_schema(writer, &pieces), OA_OK);
   sample_append(&stream, &pieces);
   put_names(&stream, writer, values, indices, rows, delta);
@@ -146,7 +147,8 @@ static void dictionaries_count_as_memory(void **state) {
   oa_buf stream = {0};
   size_t batches = 0;
   oa_error error = {0};
-  assert_int_equal(oa_ipc_writer_new(&writer, &names, OA_CODEC_NONE, 0), OA_OK);
+  assert_int_equal(oa_ipc_writer_new(&writer, &names, OA_CODING_NONE, 0),
+                   OA_OK);
   assert_int_equal(oa_ipc_write_schema(writer, &pieces), OA_OK);
   sample_append(&stream, &pieces);
   for (int i = 0; i < 2000; i++) {
@@ -174,7 +176,8 @@ static void a_failed_delta_leaves_the_dictionary(void **state) {
   oa_ipc_writer *writer = NULL;
   oa_ipc_pieces pieces;
   oa_buf stream = {0};
-  assert_int_equal(oa_ipc_writer_new(&writer, &names, OA_CODEC_NONE, 0), OA_OK);
+  assert_int_equal(oa_ipc_writer_new(&writer, &names, OA_CODING_NONE, 0),
+                   OA_OK);
   assert_int_equal(oa_ipc_write_schema(writer, &pieces), OA_OK);
   sample_append(&stream, &pieces);
   put_names(&stream, writer, &two_names, first, 2, false);
@@ -217,7 +220,8 @@ static void read_three(oa_ipc_reader *reader, uint64_t *seen, size_t *memory) {
   oa_ipc_pieces pieces;
   oa_buf stream = {0};
   size_t batches = 0;
-  assert_int_equal(oa_ipc_writer_new(&writer, &names, OA_CODEC_ZSTD, 0), OA_OK);
+  assert_int_equal(oa_ipc_writer_new(&writer, &names, OA_CODING_ZSTD, 0),
+                   OA_OK);
   assert_int_equal(oa_ipc_write_schema(writer, &pieces), OA_OK);
   sample_append(&stream, &pieces);
   put_names(&stream, writer, &two_names, indices, 1, false);
@@ -279,7 +283,8 @@ static void the_memory_limit_may_change_between_messages(void **state) {
   oa_ipc_event event = OA_IPC_EOS;
   oa_error error = {0};
   size_t used = 0;
-  assert_int_equal(oa_ipc_writer_new(&writer, &names, OA_CODEC_NONE, 0), OA_OK);
+  assert_int_equal(oa_ipc_writer_new(&writer, &names, OA_CODING_NONE, 0),
+                   OA_OK);
   assert_int_equal(oa_ipc_write_schema(writer, &pieces), OA_OK);
   sample_append(&stream, &pieces);
   const size_t at = stream.len;

@@ -120,7 +120,7 @@ static void dictionaries_of_other_kinds_are_refused(void **state) {
 static oa_status make_file(oa_buf *out, oa_error *error) {
   oa_ipc_file *file = NULL;
   sample s;
-  oa_status status = oa_ipc_file_new(&file, &schema, OA_CODEC_NONE, 0, error);
+  oa_status status = oa_ipc_file_new(&file, &schema, OA_CODING_NONE, 0, error);
   if (status == OA_OK) {
     status = oa_ipc_file_begin(file, out, error);
   }
@@ -224,7 +224,7 @@ static void a_file_without_batches_has_a_footer_too(void **state) {
   (void)state;
   oa_ipc_file *file;
   oa_buf out = {0};
-  assert_int_equal(oa_ipc_file_new(&file, &schema, OA_CODEC_ZSTD, 0, NULL),
+  assert_int_equal(oa_ipc_file_new(&file, &schema, OA_CODING_ZSTD, 0, NULL),
                    OA_OK);
   assert_int_equal(oa_ipc_file_begin(file, &out, NULL), OA_OK);
   assert_int_equal(oa_ipc_file_end(file, &out, NULL), OA_OK);

@@ -88,7 +88,7 @@ static void a_stream_of_another_writer_is_read(void **state) {
       assert_memory_equal(oa_array_bytes(columns[1].dictionary, 0, &len), "k",
                           1);
       assert_int_equal(len, 1);
-      assert_int_equal(oa_ipc_reader_codec(reader), OA_CODEC_NONE);
+      assert_int_equal(oa_ipc_reader_codec(reader), OA_CODING_NONE);
     }
   }
   const oa_schema *schema = oa_ipc_reader_schema(reader);
@@ -119,7 +119,7 @@ static const oa_field small_fields[] = {
 };
 static const oa_schema small = {.fields = small_fields, .field_count = 3};
 
-static oa_buf small_stream(oa_codec codec) {
+static oa_buf small_stream(oa_coding codec) {
   sampler s = sample_open(11);
   const oa_array *batches[2] = {sample_columns(&s, &small, 12, SAMPLE_MIXED),
                                 sample_columns(&s, &small, 12, SAMPLE_FULL)};
@@ -292,7 +292,7 @@ static void a_message_in_parts_is_read_too(void **state) {
 /* --- arrays that lie --- */
 
 static oa_status read_column(const oa_field *field, const oa_array *column,
-                             oa_codec codec, const oa_ipc_limits *limits,
+                             oa_coding codec, const oa_ipc_limits *limits,
                              oa_error *error) {
   const oa_schema schema = {.fields = field, .field_count = 1};
   size_t batches = 0;
@@ -311,7 +311,7 @@ static oa_status read_changed(const oa_field *field, const oa_array *column,
   size_t batches = 0;
   size_t found = 0;
   oa_buf stream =
-      sample_stream(&schema, OA_CODEC_NONE, &column, 1, column->length);
+      sample_stream(&schema, OA_CODING_NONE, &column, 1, column->length);
   for (size_t at = 0; at + len <= stream.len; at++) {
     if (memcmp(stream.data + at, from, len) == 0) {
       memcpy(stream.data + at, to, len);
@@ -368,13 +368,13 @@ static void the_null_count_is_that_of_the_bitmap(void **state) {
   static const uint8_t bits[2] = {0xf7, 0xff};
   oa_array column = {
       .length = 10, .null_count = 1, .validity = bits, .values = values};
-  assert_int_equal(read_column(&field, &column, OA_CODEC_NONE, NULL, NULL),
+  assert_int_equal(read_column(&field, &column, OA_CODING_NONE, NULL, NULL),
                    OA_OK);
   column.null_count = 2;
-  assert_int_equal(read_column(&field, &column, OA_CODEC_NONE, NULL, NULL),
+  assert_int_equal(read_column(&field, &column, OA_CODING_NONE, NULL, NULL),
                    OA_ERR_MALFORMED);
   column.null_count = 11;
-  assert_int_equal(read_column(&field, &column, OA_CODEC_NONE, NULL, NULL),
+  assert_int_equal(read_column(&field, &column, OA_CODING_NONE, NULL, NULL),
                    OA_ERR_MALFORMED);
 }
 
@@ -387,7 +387,7 @@ static void buffers_may_not_share_bytes(void **state) {
   const oa_array columns[2] = {{.length = 8, .values = numbers},
                                {.length = 8, .values = numbers}};
   const oa_array *batch = columns;
-  oa_buf stream = sample_stream(&schema, OA_CODEC_NONE, &batch, 1, 8);
+  oa_buf stream = sample_stream(&schema, OA_CODING_NONE, &batch, 1, 8);
   size_t used = 0;
   size_t batches = 0;
   oa_ipc_event event = OA_IPC_EOS;
@@ -414,7 +414,7 @@ static void buffers_may_not_share_bytes(void **state) {
 
 static void limits_hold(void **state) {
   (void)state;
-  oa_buf stream = small_stream(OA_CODEC_ZSTD);
+  oa_buf stream = small_stream(OA_CODING_ZSTD);
   size_t batches = 0;
   oa_ipc_limits limits = oa_ipc_limits_default;
   assert_int_equal(

@@ -23,7 +23,7 @@ static void other_types_are_refused_by_name(void **state) {
   const oa_field field = {.name = "odd one", .type = OA_TYPE_UTF8};
   const oa_schema schema = {.fields = &field, .field_count = 1};
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-    oa_buf stream = sample_stream(&schema, OA_CODEC_NONE, NULL, 0, 0);
+    oa_buf stream = sample_stream(&schema, OA_CODING_NONE, NULL, 0, 0);
     const oa_flat_table head = head_of(stream.data);
     oa_flat_vector fields;
     oa_flat_table table;
@@ -43,7 +43,7 @@ static void other_types_are_refused_by_name(void **state) {
 
 static void big_endian_data_is_refused(void **state) {
   (void)state;
-  oa_buf stream = sample_stream(&sample_schema, OA_CODEC_NONE, NULL, 0, 0);
+  oa_buf stream = sample_stream(&sample_schema, OA_CODING_NONE, NULL, 0, 0);
   const oa_flat_table head = head_of(stream.data);
   oa_error error = {0};
   size_t batches = 0;
@@ -120,7 +120,7 @@ static void names_are_utf8(void **state) {
   (void)state;
   const oa_field field = {.name = "caf\xe9", .type = OA_TYPE_INT8};
   const oa_schema schema = {.fields = &field, .field_count = 1};
-  oa_buf stream = sample_stream(&schema, OA_CODEC_NONE, NULL, 0, 0);
+  oa_buf stream = sample_stream(&schema, OA_CODING_NONE, NULL, 0, 0);
   size_t batches = 0;
   oa_error error = {0};
   assert_int_equal(read_all(stream.data, stream.len, 0, NULL, &batches, &error),

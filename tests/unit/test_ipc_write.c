@@ -15,9 +15,10 @@
 #include "ipc_sample.h"
 #include "otlp/schema.h"
 
-static const oa_codec codecs[] = {OA_CODEC_NONE, OA_CODEC_LZ4, OA_CODEC_ZSTD};
+static const oa_coding codecs[] = {OA_CODING_NONE, OA_CODING_LZ4,
+                                   OA_CODING_ZSTD};
 
-static oa_ipc_writer *open_writer(const oa_schema *schema, oa_codec codec) {
+static oa_ipc_writer *open_writer(const oa_schema *schema, oa_coding codec) {
   oa_ipc_writer *writer = NULL;
   assert_int_equal(oa_ipc_writer_new(&writer, schema, codec, 0), OA_OK);
   return writer;
@@ -87,7 +88,7 @@ static void the_schemas_of_all_signals_come_back_equal(void **state) {
 static void metadata_of_schema_and_fields_is_written(void **state) {
   (void)state;
   sampler s = sample_open(1);
-  oa_buf stream = sample_stream(&sample_schema, OA_CODEC_NONE, NULL, 0, 0);
+  oa_buf stream = sample_stream(&sample_schema, OA_CODING_NONE, NULL, 0, 0);
   oa_ipc_reader *reader = NULL;
   oa_ipc_event event = OA_IPC_EOS;
   size_t used = 0;
@@ -175,7 +176,7 @@ static void uncompressed_columns_are_not_copied(void **state) {
   (void)state;
   sampler s = sample_open(4);
   const oa_array *batch = sample_columns(&s, &wide, 10000, SAMPLE_FULL);
-  oa_ipc_writer *writer = open_writer(&wide, OA_CODEC_NONE);
+  oa_ipc_writer *writer = open_writer(&wide, OA_CODING_NONE);
   oa_ipc_pieces pieces;
   assert_int_equal(oa_ipc_write_batch(writer, batch, 10000, &pieces), OA_OK);
   assert_true(points_at(&pieces, batch[0].values, 160000));
@@ -269,8 +270,8 @@ static void batches_end_where_blocks_end(void **state) {
 static void padding_needs_no_more_than_a_block(void **state) {
   (void)state;
   sampler s = sample_open(3);
-  oa_ipc_writer *plain = open_writer(&wide, OA_CODEC_NONE);
-  oa_ipc_writer *padded = open_writer(&wide, OA_CODEC_NONE);
+  oa_ipc_writer *plain = open_writer(&wide, OA_CODING_NONE);
+  oa_ipc_writer *padded = open_writer(&wide, OA_CODING_NONE);
   oa_ipc_pieces pieces;
   oa_ipc_writer_set_block(padded, BLOCK);
   assert_int_equal(oa_ipc_write_schema(plain, &pieces), OA_OK);
@@ -297,7 +298,7 @@ static void columns_that_nobody_filled_cost_nothing(void **state) {
     oa_ipc_writer *writer = open_writer(&wide, codecs[c]);
     oa_ipc_pieces pieces;
     assert_int_equal(oa_ipc_write_batch(writer, batch, rows, &pieces), OA_OK);
-    if (codecs[c] == OA_CODEC_NONE) {
+    if (codecs[c] == OA_CODING_NONE) {
       assert_true(pieces.size > 24U << 20);
       /* Large pieces are one page again and again. */
       const void *page = NULL;
@@ -309,7 +310,7 @@ static void columns_that_nobody_filled_cost_nothing(void **state) {
       }
       assert_non_null(page);
     } else {
-      assert_true(pieces.size < (codecs[c] == OA_CODEC_ZSTD ? 4000 : 120000));
+      assert_true(pieces.size < (codecs[c] == OA_CODING_ZSTD ? 4000 : 120000));
     }
     oa_ipc_writer_free(writer);
   }
@@ -345,7 +346,7 @@ static void only_committed_dictionaries_are_left_out(void **state) {
   sampler s = sample_open(6);
   const oa_array *one = sample_columns(&s, &names, 50, SAMPLE_FULL);
   const oa_array *two = sample_columns(&s, &names, 50, SAMPLE_FULL);
-  oa_ipc_writer *writer = open_writer(&names, OA_CODEC_NONE);
+  oa_ipc_writer *writer = open_writer(&names, OA_CODING_NONE);
   oa_ipc_pieces pieces;
   const struct {
     const oa_array *batch;
@@ -379,7 +380,7 @@ static void a_dictionary_that_only_moved_its_borders_is_written(void **state) {
       .length = 2, .offsets = first, .values = "abc", .values_size = 3};
   const oa_array column = {
       .length = 2, .values = indices, .values_size = 8, .dictionary = &values};
-  oa_ipc_writer *writer = open_writer(&names, OA_CODEC_NONE);
+  oa_ipc_writer *writer = open_writer(&names, OA_CODING_NONE);
   oa_ipc_pieces pieces;
   assert_int_equal(oa_ipc_write_batch(writer, &column, 2, &pieces), OA_OK);
   oa_ipc_writer_commit(writer);
@@ -402,14 +403,14 @@ static void the_end_is_eight_bytes(void **state) {
 static void gzip_is_not_a_codec_of_the_format(void **state) {
   (void)state;
   oa_ipc_writer *writer = NULL;
-  assert_int_equal(oa_ipc_writer_new(&writer, &wide, OA_CODEC_GZIP, 0),
+  assert_int_equal(oa_ipc_writer_new(&writer, &wide, OA_CODING_GZIP, 0),
                    OA_ERR_CONFIG);
-  assert_int_equal(oa_ipc_writer_new(&writer, &wide, OA_CODEC_ZSTD, 99),
+  assert_int_equal(oa_ipc_writer_new(&writer, &wide, OA_CODING_ZSTD, 99),
                    OA_ERR_CONFIG);
   assert_null(writer);
 }
 
-static oa_status write_all(const oa_array *batch, oa_codec codec) {
+static oa_status write_all(const oa_array *batch, oa_coding codec) {
   oa_ipc_writer *writer = NULL;
   oa_ipc_pieces pieces;
   oa_status status = oa_ipc_writer_new(&writer, &sample_schema, codec, 0);
@@ -447,7 +448,7 @@ static void a_writer_goes_on_after_a_failure(void **state) {
   sampler s = sample_open(9);
   const oa_array *batch = sample_columns(&s, &sample_schema, 40, SAMPLE_MIXED);
   for (int64_t n = 0; n < 40; n++) {
-    oa_ipc_writer *writer = open_writer(&sample_schema, OA_CODEC_ZSTD);
+    oa_ipc_writer *writer = open_writer(&sample_schema, OA_CODING_ZSTD);
     oa_ipc_pieces pieces;
     oa_buf stream = {0};
     assert_int_equal(oa_ipc_write_schema(writer, &pieces), OA_OK);

@@ -61,7 +61,7 @@ static void pass(stream *s, const oa_ipc_pieces *pieces) {
   }
 }
 
-static void stream_init(stream *s, oa_codec codec) {
+static void stream_init(stream *s, oa_coding codec) {
   oa_ipc_pieces pieces;
   *s = (stream){0};
   assert_int_equal(oa_ipc_writer_new(&s->writer, &schema, codec, 0), OA_OK);
@@ -116,7 +116,8 @@ static void assert_read(const stream *s, int64_t length) {
 }
 
 static void only_what_is_new_is_sent(void **state) {
-  static const oa_codec codecs[] = {OA_CODEC_NONE, OA_CODEC_LZ4, OA_CODEC_ZSTD};
+  static const oa_coding codecs[] = {OA_CODING_NONE, OA_CODING_LZ4,
+                                     OA_CODING_ZSTD};
   (void)state;
   for (size_t i = 0; i < 3; i++) {
     stream s;
@@ -140,7 +141,7 @@ static void only_what_is_new_is_sent(void **state) {
 static void a_dictionary_can_be_replaced(void **state) {
   (void)state;
   stream s;
-  stream_init(&s, OA_CODEC_NONE);
+  stream_init(&s, OA_CODING_NONE);
   write_batch(&s, 4, (const int64_t[]){-1, -1});
   write_batch(&s, 2, (const int64_t[]){0, 0});
   assert_int_equal(s.dictionaries, 2);
@@ -159,7 +160,7 @@ static void an_empty_dictionary_is_sent_once(void **state) {
   const oa_schema one = {.fields = fields, .field_count = 1};
   oa_ipc_writer *writer = NULL;
   oa_ipc_pieces pieces;
-  assert_int_equal(oa_ipc_writer_new(&writer, &one, OA_CODEC_NONE, 0), OA_OK);
+  assert_int_equal(oa_ipc_writer_new(&writer, &one, OA_CODING_NONE, 0), OA_OK);
   assert_int_equal(
       oa_ipc_write_growing(writer, columns, 2, (const int64_t[]){-1}, &pieces),
       OA_OK);
@@ -175,7 +176,8 @@ static void an_empty_dictionary_is_sent_once(void **state) {
 static void a_part_of_an_array_is_written_as_a_whole_one(void **state) {
   static const oa_field plain[] = {{.name = "text", .type = OA_TYPE_UTF8}};
   static const oa_schema one = {.fields = plain, .field_count = 1};
-  static const oa_codec codecs[] = {OA_CODEC_NONE, OA_CODEC_LZ4, OA_CODEC_ZSTD};
+  static const oa_coding codecs[] = {OA_CODING_NONE, OA_CODING_LZ4,
+                                     OA_CODING_ZSTD};
   (void)state;
   for (size_t i = 0; i < 3; i++) {
     stream s = {0};
@@ -206,13 +208,13 @@ static void writers_may_share_a_deflater(void **state) {
   oa_deflater *deflater = NULL;
   oa_ipc_writer *a = NULL;
   oa_ipc_writer *b = NULL;
-  assert_int_equal(oa_deflater_new(&deflater, OA_CODEC_ZSTD, 0), OA_OK);
+  assert_int_equal(oa_deflater_new(&deflater, OA_CODING_ZSTD, 0), OA_OK);
   assert_int_equal(
-      oa_ipc_writer_new_shared(&a, &schema, OA_CODEC_ZSTD, deflater), OA_OK);
+      oa_ipc_writer_new_shared(&a, &schema, OA_CODING_ZSTD, deflater), OA_OK);
   assert_int_equal(
-      oa_ipc_writer_new_shared(&b, &schema, OA_CODEC_ZSTD, deflater), OA_OK);
+      oa_ipc_writer_new_shared(&b, &schema, OA_CODING_ZSTD, deflater), OA_OK);
   assert_int_equal(
-      oa_ipc_writer_new_shared(&b, &schema, OA_CODEC_GZIP, deflater),
+      oa_ipc_writer_new_shared(&b, &schema, OA_CODING_GZIP, deflater),
       OA_ERR_CONFIG);
   oa_ipc_writer_free(a);
   oa_ipc_writer_free(b);
@@ -234,7 +236,7 @@ static void growth_survives_a_lack_of_memory(void **state) {
     oa_ipc_writer *writer = NULL;
     oa_ipc_pieces pieces;
     oa_mem_fail_after(n);
-    status = oa_ipc_writer_new(&writer, &schema, OA_CODEC_NONE, 0);
+    status = oa_ipc_writer_new(&writer, &schema, OA_CODING_NONE, 0);
     if (status == OA_OK) {
       status = oa_ipc_write_growing(writer, columns, 2, (const int64_t[]){1, 3},
                                     &pieces);

@@ -267,7 +267,7 @@ static void a_second_message_behind_a_granted_one_is_seen(void **state) {
   fixture_end(&f);
 }
 
-static oa_buf compress(oa_codec codec, const uint8_t *data, size_t len) {
+static oa_buf compress(oa_coding codec, const uint8_t *data, size_t len) {
   oa_deflater *deflater = NULL;
   oa_buf out = {0};
   assert_int_equal(oa_deflater_new(&deflater, codec, 0), OA_OK);
@@ -290,7 +290,7 @@ static void compressed_messages_are_opened(void **state) {
   fixture_start(&f);
   client *c = client_open(&f);
   uint8_t *frame = make_frame(400000, false);
-  oa_buf body = compress(OA_CODEC_ZSTD, frame + 5, 400000);
+  oa_buf body = compress(OA_CODING_ZSTD, frame + 5, 400000);
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     ask what = ask_for(body.data, body.len);
     what.encoding = names[i];
@@ -343,7 +343,7 @@ static void bombs_stay_within_the_largest_message(void **state) {
   fixture_start(&f);
   uint8_t *zeros = oa_calloc(1, BOMB);
   assert_non_null(zeros);
-  oa_buf body = compress(OA_CODEC_ZSTD, zeros, BOMB);
+  oa_buf body = compress(OA_CODING_ZSTD, zeros, BOMB);
   assert_true(body.len < LARGEST);
   ask what = ask_for(body.data, body.len);
   what.encoding = "zstd";

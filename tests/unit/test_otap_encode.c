@@ -169,7 +169,7 @@ static void receive(oa_otap_stream *stream, const sent *all, size_t i,
   assert_int_equal(batch.result.rejected, 0);
 }
 
-static void rich_requests_come_back(oa_signal signal, oa_codec codec) {
+static void rich_requests_come_back(oa_signal signal, oa_coding codec) {
   static const char *const names[] = {"one", "two", "two", "three"};
   trial from;
   trial to;
@@ -201,7 +201,8 @@ static void rich_requests_come_back(oa_signal signal, oa_codec codec) {
 }
 
 static void everything_comes_back_from_our_own_decoder(void **state) {
-  static const oa_codec codecs[] = {OA_CODEC_NONE, OA_CODEC_LZ4, OA_CODEC_ZSTD};
+  static const oa_coding codecs[] = {OA_CODING_NONE, OA_CODING_LZ4,
+                                     OA_CODING_ZSTD};
   (void)state;
   for (size_t i = 0; i < 3; i++) {
     rich_requests_come_back(OA_TRACES, codecs[i]);
@@ -393,11 +394,11 @@ static void a_row_too_large_for_any_message_is_refused(void **state) {
 
 static void options_that_make_no_sense_are_refused(void **state) {
   static const oa_otap_encoder_options bad[] = {
-      {.codec = OA_CODEC_GZIP},
+      {.codec = OA_CODING_GZIP},
       {.max_rows = -1},
       {.max_rows = OA_OTAP_MAX_ROWS + 1},
       {.max_bytes = 100},
-      {.codec = OA_CODEC_ZSTD, .level = 1000},
+      {.codec = OA_CODING_ZSTD, .level = 1000},
   };
   (void)state;
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -409,7 +410,7 @@ static void options_that_make_no_sense_are_refused(void **state) {
 }
 
 static void a_new_encoder_survives_a_lack_of_memory(void **state) {
-  static const oa_otap_encoder_options options = {.codec = OA_CODEC_ZSTD};
+  static const oa_otap_encoder_options options = {.codec = OA_CODING_ZSTD};
   (void)state;
   oa_status status = OA_ERR_NOMEM;
   int64_t n = 0;
@@ -437,7 +438,7 @@ static void a_message_survives_a_lack_of_memory(oa_signal signal) {
   oa_otap_stream *stream = NULL;
   oa_otap_encoder *encoder = encoder_for(
       signal,
-      (oa_otap_encoder_options){.codec = OA_CODEC_LZ4, .metric_attrs = true});
+      (oa_otap_encoder_options){.codec = OA_CODING_LZ4, .metric_attrs = true});
   trial_init(&from, signal);
   trial_init(&to, signal);
   assert_int_equal(oa_otap_stream_new(&stream, signal, NULL), OA_OK);

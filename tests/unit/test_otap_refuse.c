@@ -84,7 +84,7 @@ static void after_a_message_that_broke_off_the_stream_is_over(void **state) {
   oa_buf bytes = {0};
   stream_init(&s, OA_TRACES, NULL);
   two_spans(&spans);
-  table_bytes(&spans, 2, OA_CODEC_NONE, true, &bytes);
+  table_bytes(&spans, 2, OA_CODING_NONE, true, &bytes);
   oa_emit_varint(&bad.e, 1, 7);
   put_payload(&bad, OA_PAYLOAD_SPANS, "0", bytes.data, bytes.len - 8);
   expect_refused(&s, &bad, OA_ERR_TRUNCATED, "SPANS: Arrow message");

@@ -34,7 +34,7 @@ static void expect_name(const stream *s, int64_t row, char name) {
 
 static void put_named(message *m, const char *schema_id, bool schema,
                       const char *names, const uint8_t *indices,
-                      oa_codec codec) {
+                      oa_coding codec) {
   table spans = {0};
   oa_array dictionary;
   named_spans(&spans, &dictionary, names, indices);
@@ -43,7 +43,8 @@ static void put_named(message *m, const char *schema_id, bool schema,
 
 static void a_dictionary_that_is_replaced_counts_from_then_on(void **state) {
   (void)state;
-  static const oa_codec codecs[] = {OA_CODEC_NONE, OA_CODEC_LZ4, OA_CODEC_ZSTD};
+  static const oa_coding codecs[] = {OA_CODING_NONE, OA_CODING_LZ4,
+                                     OA_CODING_ZSTD};
   for (size_t i = 0; i < 3; i++) {
     stream s;
     message first = {0};
@@ -71,10 +72,10 @@ static void another_schema_id_is_another_stream(void **state) {
   table plain = {0};
   stream_init(&s, OA_TRACES, NULL);
   put_named(&first, "0", true, "ab", (const uint8_t *)"\x00\x01",
-            OA_CODEC_NONE);
+            OA_CODING_NONE);
   two_spans(&plain); /* names without a dictionary */
-  put_table_as(&second, OA_PAYLOAD_SPANS, "1", &plain, 2, OA_CODEC_NONE, true);
-  put_table_as(&third, OA_PAYLOAD_SPANS, "0", &plain, 2, OA_CODEC_NONE, false);
+  put_table_as(&second, OA_PAYLOAD_SPANS, "1", &plain, 2, OA_CODING_NONE, true);
+  put_table_as(&third, OA_PAYLOAD_SPANS, "0", &plain, 2, OA_CODING_NONE, false);
   expect_taken(&s, &first);
   expect_taken(&s, &second);
   expect_name(&s, 2, 'a');
@@ -95,8 +96,8 @@ static void two_tables_may_share_a_schema_id(void **state) {
   add(&attrs, "parent_id", VALUES(UINT16, uint16_t, 1));
   add_text(&attrs, "key", "k", OFFSETS(0, 1), 1);
   add(&attrs, "type", VALUES(UINT8, uint8_t, 0));
-  put_table_as(&m, OA_PAYLOAD_SPANS, "", &spans, 2, OA_CODEC_NONE, true);
-  put_table_as(&m, OA_PAYLOAD_SPAN_ATTRS, "", &attrs, 1, OA_CODEC_NONE, true);
+  put_table_as(&m, OA_PAYLOAD_SPANS, "", &spans, 2, OA_CODING_NONE, true);
+  put_table_as(&m, OA_PAYLOAD_SPAN_ATTRS, "", &attrs, 1, OA_CODING_NONE, true);
   expect_taken(&s, &m);
   assert_int_equal(s.builder->attributes.table->length, 1);
   stream_free(&s);
@@ -111,7 +112,7 @@ static void builders_may_change_between_messages(void **state) {
     message m = {0};
     put_named(&m, "0", i == 0, "xab",
               (const uint8_t *)(i == 3 ? "\x02\x00" : "\x01\x02"),
-              OA_CODEC_NONE);
+              OA_CODING_NONE);
     expect_taken(&s, &m);
     const int64_t row = oa_otlp_builder_rows(s.builder) - 2;
     expect_name(&s, row, i == 3 ? 'b' : 'a');
@@ -135,7 +136,7 @@ static void a_failed_message_leaves_no_strings(void **state) {
   message good = {0};
   table attrs = {0};
   stream_init(&s, OA_TRACES, NULL);
-  put_named(&bad, "0", true, "ab", (const uint8_t *)"\x00\x01", OA_CODEC_NONE);
+  put_named(&bad, "0", true, "ab", (const uint8_t *)"\x00\x01", OA_CODING_NONE);
   add(&attrs, "parent_id", VALUES(UINT16, uint16_t, 7));
   add_text(&attrs, "key", "k", OFFSETS(0, 1), 1);
   add(&attrs, "type", VALUES(UINT8, uint8_t, 0));
@@ -147,7 +148,7 @@ static void a_failed_message_leaves_no_strings(void **state) {
     assert_int_equal(s.builder->dicts[i]->count, 0);
   }
   put_named(&good, "0", false, "cd", (const uint8_t *)"\x01\x00",
-            OA_CODEC_NONE);
+            OA_CODING_NONE);
   expect_taken(&s, &good);
   expect_name(&s, 0, 'd');
   stream_free(&s);
@@ -161,9 +162,9 @@ static void without_a_builder_the_stream_keeps_in_step(void **state) {
   oa_otap_batch batch;
   stream_init(&s, OA_TRACES, NULL);
   put_named(&first, "0", true, "ab", (const uint8_t *)"\x00\x01",
-            OA_CODEC_NONE);
+            OA_CODING_NONE);
   put_named(&second, "0", false, "cd", (const uint8_t *)"\x00\x01",
-            OA_CODEC_NONE);
+            OA_CODING_NONE);
   oa_emit_varint(&first.e, 1, 41);
   oa_emit_bytes(&first.e, 3, (const uint8_t *)"\x82", 1);
   assert_int_equal(oa_otap_decode(s.otap, NULL, first.e.out.data,
@@ -189,15 +190,15 @@ static void rows_behind_the_first_batch_are_reported(void **state) {
   oa_buf bytes = {0};
   stream_init(&s, OA_TRACES, NULL);
   two_spans(&spans);
-  table_bytes(&spans, 2, OA_CODEC_NONE, true, &bytes);
+  table_bytes(&spans, 2, OA_CODING_NONE, true, &bytes);
   assert_int_equal(oa_buf_put(&bytes, end, sizeof end), OA_OK);
   put_payload(&m, OA_PAYLOAD_SPANS, "0", bytes.data, bytes.len);
   expect_taken(&s, &m); /* an end of stream is no loss */
   assert_int_equal(s.batch.result.rejected, 0);
   assert_string_equal(s.batch.result.reason, "");
   bytes.len = 0;
-  table_bytes(&spans, 2, OA_CODEC_NONE, false, &bytes);
-  table_bytes(&spans, 2, OA_CODEC_NONE, false, &bytes);
+  table_bytes(&spans, 2, OA_CODING_NONE, false, &bytes);
+  table_bytes(&spans, 2, OA_CODING_NONE, false, &bytes);
   put_payload(&again, OA_PAYLOAD_SPANS, "0", bytes.data, bytes.len);
   expect_taken(&s, &again);
   assert_int_equal(s.batch.result.accepted, 2);
@@ -222,7 +223,7 @@ static void tables_without_rows_are_fine(void **state) {
   put_table(&m, OA_PAYLOAD_SPANS, &spans, 2);
   put_table(&m, OA_PAYLOAD_SPAN_ATTRS, &attrs, 0); /* no key, no type */
   expect_taken(&s, &m);
-  put_table_as(&none, OA_PAYLOAD_SPANS, "x", &empty, 0, OA_CODEC_NONE, true);
+  put_table_as(&none, OA_PAYLOAD_SPANS, "x", &empty, 0, OA_CODING_NONE, true);
   expect_taken(&s, &none);
   assert_int_equal(oa_otlp_builder_rows(s.builder), 2);
   stream_free(&s);
@@ -355,7 +356,7 @@ static void dictionaries_grow_to_the_bound_and_no_further(void **state) {
     c->array.offsets = (const int32_t[]){0, (int32_t)sizeof names};
     c->array.values_size = sizeof names;
     encode(c, &dictionary, 1, OA_TYPE_UINT16, (const uint16_t[]){0, 0});
-    table_bytes(&spans, 2, OA_CODEC_NONE, i == 0, &bytes);
+    table_bytes(&spans, 2, OA_CODING_NONE, i == 0, &bytes);
     if (i > 0) {
       /* The dictionary is an addition: its flag stands in the first message. */
       set_delta(bytes.data);
@@ -411,7 +412,7 @@ static void a_stream_is_counted_and_borrows_what_decompresses(void **state) {
   assert_int_equal(oa_inflater_new(&limits.inflater), OA_OK);
   limits.purse = &purse;
   two_spans(&spans);
-  table_bytes(&spans, 2, OA_CODEC_ZSTD, true, &bytes);
+  table_bytes(&spans, 2, OA_CODING_ZSTD, true, &bytes);
   put_payload(&m, OA_PAYLOAD_SPANS, "0", bytes.data, bytes.len);
   for (int i = 0; i < 2; i++) {
     const size_t before = purse.used;

@@ -71,7 +71,7 @@ static void put_pieces(oa_buf *out, const oa_ipc_pieces *pieces) {
 
 /* BATCHES batches with ROWS spans each, names "b0r0", "b0r1", ...; times from
  * 1,000 on.  ENDS[i] is the length up to the end of batch I. */
-static void make_file(oa_buf *out, size_t *ends, oa_codec codec) {
+static void make_file(oa_buf *out, size_t *ends, oa_coding codec) {
   oa_ipc_writer *writer;
   oa_ipc_pieces pieces;
   assert_int_equal(
@@ -115,7 +115,7 @@ static void a_whole_file_is_described(void **state) {
   oa_reader *reader;
   oa_reader_info info;
   oa_reader_column column;
-  make_file(&file, ends, OA_CODEC_ZSTD);
+  make_file(&file, ends, OA_CODING_ZSTD);
   save(p->path, file.data, file.len);
   assert_int_equal(oa_reader_open(&reader, p->path, NULL), OA_OK);
   assert_int_equal(oa_reader_describe(reader, &info, NULL), OA_OK);
@@ -143,7 +143,7 @@ static void a_file_cut_anywhere_is_read_up_to_the_cut(void **state) {
   const place *p = *state;
   oa_buf file = {0};
   size_t ends[BATCHES];
-  make_file(&file, ends, OA_CODEC_NONE);
+  make_file(&file, ends, OA_CODING_NONE);
   for (size_t cut = 0; cut < file.len; cut += cut % 8 == 0 ? 1 : 61) {
     oa_reader *reader;
     oa_reader_info info;
@@ -178,7 +178,7 @@ static void damage_is_said_and_costs_only_what_follows(void **state) {
   size_t ends[BATCHES];
   oa_reader *reader;
   oa_reader_info info;
-  make_file(&file, ends, OA_CODEC_NONE);
+  make_file(&file, ends, OA_CODING_NONE);
   memset(file.data + ends[0], 0x55, 16);
   save(p->path, file.data, file.len);
   assert_int_equal(oa_reader_open(&reader, p->path, NULL), OA_OK);
@@ -198,7 +198,7 @@ static void a_growing_file_is_followed_to_its_end(void **state) {
   size_t ends[BATCHES];
   oa_reader *reader;
   const char *line;
-  make_file(&file, ends, OA_CODEC_NONE);
+  make_file(&file, ends, OA_CODING_NONE);
   save(p->path, file.data, ends[0] + 100);
   assert_int_equal(oa_reader_open(&reader, p->path, NULL), OA_OK);
   assert_int_equal(oa_reader_next(reader, NULL), OA_OK);
@@ -230,7 +230,7 @@ static void the_last_rows_are_found(void **state) {
   oa_buf file = {0};
   size_t ends[BATCHES];
   oa_reader *reader;
-  make_file(&file, ends, OA_CODEC_NONE);
+  make_file(&file, ends, OA_CODING_NONE);
   save(p->path, file.data, file.len);
   assert_int_equal(oa_reader_open(&reader, p->path, NULL), OA_OK);
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -266,7 +266,7 @@ static void rows_become_the_requests_they_came_from(void **state) {
   oa_reader *reader;
   requests all = {0};
   oa_error error = {0};
-  make_file(&file, ends, OA_CODEC_LZ4);
+  make_file(&file, ends, OA_CODING_LZ4);
   save(p->path, file.data, file.len);
   assert_int_equal(oa_reader_open(&reader, p->path, NULL), OA_OK);
   assert_int_equal(oa_reader_requests(reader, keep, &all, &error),
@@ -317,7 +317,7 @@ static void an_output_stream_can_be_read_again(void **state) {
                                      .compression = OA_OUTPUT_LZ4,
                                      .write = append,
                                      .context = &copy};
-  make_file(&file, ends, OA_CODEC_NONE);
+  make_file(&file, ends, OA_CODING_NONE);
   save(p->path, file.data, file.len);
   assert_int_equal(oa_output_new(&output, &options, NULL), OA_OK);
   assert_int_equal(oa_output_finish(output, NULL), OA_ERR_CONFIG);
@@ -397,7 +397,7 @@ static void running_out_of_memory_is_a_status(void **state) {
   const place *p = *state;
   oa_buf file = {0};
   size_t ends[BATCHES];
-  make_file(&file, ends, OA_CODEC_ZSTD);
+  make_file(&file, ends, OA_CODING_ZSTD);
   save(p->path, file.data, file.len);
   for (int64_t n = 0;; n++) {
     oa_reader *reader = NULL;

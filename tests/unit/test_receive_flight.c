@@ -51,7 +51,7 @@ static void each_batch_has_its_answer(void **state) {
   flow f = {0};
   desk_open(&d, "/nowhere");
   call_open(&d, &c, "DoPut");
-  flow_rich(&f, OA_LOGS, 2, OA_CODEC_NONE, "logs");
+  flow_rich(&f, OA_LOGS, 2, OA_CODING_NONE, "logs");
   call_flow(&d, &c, &f);
   assert_int_equal(c.sent.count, 2);
   assert_answer(&c, 0, "{\"batch\":0,\"rows\":2,\"rejected\":0}");
@@ -90,7 +90,7 @@ static void metadata_is_echoed_when_it_is_text(void **state) {
   flow f = {0};
   desk_open(&d, "/nowhere");
   call_open(&d, &c, "DoPut");
-  flow_rich(&f, OA_LOGS, 1, OA_CODEC_NONE, "logs");
+  flow_rich(&f, OA_LOGS, 1, OA_CODING_NONE, "logs");
   add_metadata(&f, "a\"\n\u00fc");
   call_flow(&d, &c, &f);
   assert_answer(&c, 0,
@@ -113,7 +113,7 @@ static void a_full_buffer_ends_the_stream_and_says_what_was_taken(
   flow f = {0};
   desk_open(&d, "/nowhere");
   call_open(&d, &c, "DoPut");
-  flow_rich(&f, OA_LOGS, 1, OA_CODEC_NONE, "logs");
+  flow_rich(&f, OA_LOGS, 1, OA_CODING_NONE, "logs");
   call_flow(&d, &c, &f);
   d.pipeline.answer = OA_GRPC_UNAVAILABLE;
   call_message(&d, &c, f.messages[f.count - 1].data,
@@ -141,7 +141,7 @@ static void a_bad_stream_is_counted_and_ended(void **state) {
   assert_int_equal(d.counters.blocks[0].refused[OA_REFUSED_MALFORMED], 1);
 
   call_open(&d, &c, "DoPut");
-  flow_rich(&f, OA_LOGS, 1, OA_CODEC_NONE, "logs");
+  flow_rich(&f, OA_LOGS, 1, OA_CODING_NONE, "logs");
   call_message(&d, &c, f.messages[0].data, f.messages[0].len);
   call_message(&d, &c, f.messages[0].data, f.messages[0].len);
   assert_reply(&c, OA_GRPC_INVALID_ARGUMENT, "second schema");
@@ -169,7 +169,7 @@ static void answers_that_nobody_reads_are_added_up(void **state) {
       {.name = "body", .type = OA_TYPE_UTF8, .nullable = true}};
   const oa_schema schema = {.fields = fields, .field_count = 2};
   const oa_array columns[] = {{.length = 1}, {.length = 1, .null_count = 1}};
-  flow_table(&f, &schema, columns, 1, 1, OA_CODEC_NONE, "logs");
+  flow_table(&f, &schema, columns, 1, 1, OA_CODING_NONE, "logs");
   call_flow(&d, &c, &f);
   const oa_buf *batch = &f.messages[f.count - 1];
   for (int i = 1; i < BATCHES; i++) {
@@ -202,7 +202,7 @@ static void streams_keep_no_more_than_their_share(void **state) {
   desk_open(&d, "/nowhere");
   d.receiver.options.stream_budget = 100;
   call_open(&d, &c, "DoPut");
-  flow_rich(&f, OA_TRACES, 1, OA_CODEC_NONE, "traces");
+  flow_rich(&f, OA_TRACES, 1, OA_CODING_NONE, "traces");
   call_flow(&d, &c, &f);
   assert_reply(&c, OA_GRPC_RESOURCE_EXHAUSTED, "all streams together");
   call_free(&d, &c);
@@ -216,7 +216,7 @@ static void a_call_that_is_canceled_leaves_nothing(void **state) {
   fake_call c;
   flow f = {0};
   desk_open(&d, "/nowhere");
-  flow_rich(&f, OA_TRACES, 1, OA_CODEC_NONE, "traces");
+  flow_rich(&f, OA_TRACES, 1, OA_CODING_NONE, "traces");
   for (size_t part = 0; part <= f.count; part++) {
     const flow some = {.count = part};
     flow begun = f;
@@ -234,7 +234,7 @@ static void memory_that_ends_is_said_as_something_that_passes(void **state) {
   (void)state;
   flow f = {0};
   bool whole = false;
-  flow_rich(&f, OA_LOGS, 1, OA_CODEC_ZSTD, "logs");
+  flow_rich(&f, OA_LOGS, 1, OA_CODING_ZSTD, "logs");
   for (int64_t n = 0; !whole; n++) {
     desk d;
     fake_call c;

@@ -57,7 +57,7 @@ static void whole_files_are_left_alone(void **state) {
   const place *p = *state;
   oa_buf file = {0};
   size_t ends[BATCHES + 1];
-  make_file(&file, ends, OA_CODEC_LZ4);
+  make_file(&file, ends, OA_CODING_LZ4);
   save(p->path, file.data, file.len);
   const oa_verify_result found = verify(p->root);
   assert_int_equal(found.files, 1);
@@ -76,7 +76,7 @@ static void a_file_cut_anywhere_is_whole_up_to_the_cut(void **state) {
   size_t ends[BATCHES + 1];
   char aside[200];
   aside_of(p, aside);
-  make_file(&file, ends, OA_CODEC_NONE);
+  make_file(&file, ends, OA_CODING_NONE);
   for (size_t cut = 0; cut < file.len; cut += cut % 512 < 9 ? 1 : 173) {
     size_t batches = 0;
     while (batches < BATCHES && ends[batches + 1] <= cut) {
@@ -112,7 +112,7 @@ static void damage_in_the_middle_keeps_both(void **state) {
   char aside[200];
   heard h;
   aside_of(p, aside);
-  make_file(&file, ends, OA_CODEC_NONE);
+  make_file(&file, ends, OA_CODING_NONE);
   file.data[ends[1] + 40] ^= 0xFF;
   save(p->path, file.data, file.len);
   oa_repair_result done = repair(p->directory, 1, &h);
@@ -151,7 +151,7 @@ static void one_run_mends_two_damages(void **state) {
   size_t hidden = 0;
   heard h;
   aside_of(p, aside);
-  make_file(&file, ends, OA_CODEC_ZSTD);
+  make_file(&file, ends, OA_CODING_ZSTD);
   memset(file.data + ends[2] - 96, 0xEE, 64); /* values of the second batch */
   for (size_t at = 0; at < ends[0]; at += 31) {
     file.data[at] ^= 0x5A;
@@ -180,7 +180,7 @@ static void a_run_that_was_broken_off_is_taken_up(void **state) {
   char half[200];
   aside_of(p, aside);
   snprintf(half, sizeof half, "%s.repair", p->path);
-  make_file(&file, ends, OA_CODEC_NONE);
+  make_file(&file, ends, OA_CODING_NONE);
   file.data[ends[2] + 40] ^= 0xFF;
   save(p->path, file.data, file.len);
   save(half, file.data, 100);
@@ -200,7 +200,7 @@ static void a_damaged_schema_is_written_anew(void **state) {
   size_t ends[BATCHES + 1];
   char aside[200];
   aside_of(p, aside);
-  make_file(&file, ends, OA_CODEC_LZ4);
+  make_file(&file, ends, OA_CODING_LZ4);
   for (size_t at = 0; at < ends[0]; at += 97) {
     file.data[at] ^= 0x80;
     save(p->path, file.data, file.len);
@@ -222,7 +222,7 @@ static void an_owned_directory_is_refused(void **state) {
   oa_repair_result result;
   oa_error error = {0};
   const oa_repair_options options = {0};
-  make_file(&file, ends, OA_CODEC_NONE);
+  make_file(&file, ends, OA_CODING_NONE);
   save(p->path, file.data, ends[1] + 50);
   assert_int_equal(oa_lock_take(&lock, p->root, NULL), OA_OK);
   assert_int_equal(oa_repair(p->directory, &options, &result, &error),
@@ -257,7 +257,7 @@ static void without_memory_nothing_is_changed(void **state) {
   oa_buf file = {0};
   size_t ends[BATCHES + 1];
   bool done = false;
-  make_file(&file, ends, OA_CODEC_NONE);
+  make_file(&file, ends, OA_CODING_NONE);
   file.data[ends[1] + 40] ^= 0xFF;
   save(p->path, file.data, file.len);
   for (int64_t n = 0; !done; n++) {

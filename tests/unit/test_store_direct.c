@@ -168,7 +168,7 @@ static oa_status open_store(trial *t) {
   return oa_store_open_with(&t->store, &t->options, &os_in_use, NULL);
 }
 
-static trial *start(refusal how, oa_codec codec) {
+static trial *start(refusal how, oa_coding codec) {
   trial *t = new_trial();
   fs = (pretended){.refusal = how};
   t->streams[0].schema = &big_schema;
@@ -275,7 +275,8 @@ static void give_mixed(trial *t) {
 
 static void large_and_small_batches_come_back_equal(void **state) {
   (void)state;
-  static const oa_codec codecs[] = {OA_CODEC_NONE, OA_CODEC_LZ4, OA_CODEC_ZSTD};
+  static const oa_coding codecs[] = {OA_CODING_NONE, OA_CODING_LZ4,
+                                     OA_CODING_ZSTD};
   for (size_t c = 0; c < 3; c++) {
     trial *t = start(REFUSE_NOTHING, codecs[c]);
     give_mixed(t);
@@ -297,7 +298,7 @@ static void they_do_on_the_real_file_system(void **state) {
 
 static void only_large_batches_go_past_the_page_cache(void **state) {
   (void)state;
-  trial *t = start(REFUSE_NOTHING, OA_CODEC_NONE);
+  trial *t = start(REFUSE_NOTHING, OA_CODING_NONE);
   give_well(t, 0, SMALL_ROWS);
   assert_int_equal(fs.flag_calls, 0);
   give_well(t, 1000000, BIG_ROWS);
@@ -327,7 +328,7 @@ static void none_do_when_it_is_not_wanted(void **state) {
 
 static void a_file_system_without_it_is_written_to_as_usual(void **state) {
   (void)state;
-  trial *t = start(REFUSE_FLAG, OA_CODEC_NONE);
+  trial *t = start(REFUSE_FLAG, OA_CODING_NONE);
   give_mixed(t);
   assert_int_equal(fs.flag_calls, 1); /* asked once, and never again */
   assert_int_equal(fs.direct_writes, 0);
@@ -337,7 +338,7 @@ static void a_file_system_without_it_is_written_to_as_usual(void **state) {
 
 static void one_that_says_so_late_costs_one_more_try(void **state) {
   (void)state;
-  trial *t = start(REFUSE_WRITE, OA_CODEC_NONE);
+  trial *t = start(REFUSE_WRITE, OA_CODING_NONE);
   oa_error error = {0};
   give_well(t, 0, SMALL_ROWS);
   const uint64_t length = open_length(t);
@@ -357,7 +358,7 @@ static void short_writes_of_whole_blocks_go_on(void **state) {
   static const size_t most[] = {BLOCK, 3 * BLOCK, 64 * BLOCK,
                                 OA_DISK_STAGE - BLOCK};
   for (size_t i = 0; i < sizeof most / sizeof most[0]; i++) {
-    trial *t = start(REFUSE_NOTHING, OA_CODEC_NONE);
+    trial *t = start(REFUSE_NOTHING, OA_CODING_NONE);
     fs.most = most[i];
     give_well(t, 0, BIG_ROWS);
     give_well(t, 1000000, BIG_ROWS);
@@ -370,7 +371,7 @@ static void other_short_writes_are_cut_back(void **state) {
   (void)state;
   static const size_t most[] = {1, BLOCK - 1, BLOCK + 1, OA_DISK_STAGE - 512};
   for (size_t i = 0; i < sizeof most / sizeof most[0]; i++) {
-    trial *t = start(REFUSE_NOTHING, OA_CODEC_NONE);
+    trial *t = start(REFUSE_NOTHING, OA_CODING_NONE);
     struct stat at;
     give_well(t, 0, BIG_ROWS);
     const uint64_t length = open_length(t);
@@ -405,7 +406,7 @@ static void check_whole(const trial *t, size_t torn_allowed) {
 }
 
 static bool live_through(trial_fault fault, long nth, int code) {
-  trial *t = start(REFUSE_NOTHING, OA_CODEC_NONE);
+  trial *t = start(REFUSE_NOTHING, OA_CODING_NONE);
   set_fault(fault, nth, code);
   for (size_t i = 0; i < LIFE; i++) {
     int tries = 0;
@@ -465,7 +466,7 @@ static void an_interrupted_write_goes_unnoticed(void **state) {
   (void)state;
   bool struck = true;
   for (long nth = 1; struck; nth++) {
-    trial *t = start(REFUSE_NOTHING, OA_CODEC_NONE);
+    trial *t = start(REFUSE_NOTHING, OA_CODING_NONE);
     give_well(t, 0, SMALL_ROWS);
     set_fault(FAULT_ONCE, nth, EINTR);
     give_well(t, 1000000, BIG_ROWS);
@@ -481,7 +482,7 @@ static void without_memory_for_it_writing_goes_on(void **state) {
   (void)state;
   oa_status status = OA_ERR_NOMEM;
   for (int64_t n = 0; status != OA_OK; n++) {
-    trial *t = start(REFUSE_NOTHING, OA_CODEC_NONE);
+    trial *t = start(REFUSE_NOTHING, OA_CODING_NONE);
     give_well(t, 0, SMALL_ROWS);
     oa_mem_fail_after(n);
     status = give(t, 1000000, BIG_ROWS, NULL);

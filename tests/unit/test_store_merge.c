@@ -24,7 +24,7 @@ static void run_and_expect(merge_trial *t, oa_merge_end end) {
 
 /* --- what comes out --- */
 
-static void merge_samples(oa_signal signal, oa_codec from, oa_codec to,
+static void merge_samples(oa_signal signal, oa_coding from, oa_coding to,
                           uint64_t seed) {
   merge_trial *t = new_merge_trial();
   file_shape before;
@@ -45,13 +45,14 @@ static void merge_samples(oa_signal signal, oa_codec from, oa_codec to,
 
 static void all_rows_and_the_schema_stay_as_they_are(void **state) {
   (void)state;
-  static const oa_codec codecs[] = {OA_CODEC_NONE, OA_CODEC_LZ4, OA_CODEC_ZSTD};
+  static const oa_coding codecs[] = {OA_CODING_NONE, OA_CODING_LZ4,
+                                     OA_CODING_ZSTD};
   for (int signal = 0; signal < OA_SIGNAL_COUNT; signal++) {
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
-      merge_samples((oa_signal)signal, codecs[seed % 3], OA_CODEC_ZSTD, seed);
+      merge_samples((oa_signal)signal, codecs[seed % 3], OA_CODING_ZSTD, seed);
     }
-    merge_samples((oa_signal)signal, OA_CODEC_NONE, OA_CODEC_NONE, 77);
-    merge_samples((oa_signal)signal, OA_CODEC_LZ4, OA_CODEC_LZ4, 78);
+    merge_samples((oa_signal)signal, OA_CODING_NONE, OA_CODING_NONE, 77);
+    merge_samples((oa_signal)signal, OA_CODING_LZ4, OA_CODING_LZ4, 78);
   }
 }
 
@@ -61,7 +62,7 @@ static void the_time_of_last_write_and_the_mode_stay(void **state) {
   const struct timespec times[2] = {{.tv_sec = 1000, .tv_nsec = 1},
                                     {.tv_sec = 2000, .tv_nsec = 123456000}};
   struct stat at;
-  write_samples(t->job->path, oa_otlp_schema(OA_LOGS), OA_CODEC_ZSTD, 5, 20,
+  write_samples(t->job->path, oa_otlp_schema(OA_LOGS), OA_CODING_ZSTD, 5, 20,
                 10);
   assert_int_equal(chmod(t->job->path, 0604), 0);
   assert_int_equal(utimensat(AT_FDCWD, t->job->path, times, 0), 0);
@@ -96,7 +97,8 @@ static void large_rows_make_batches_of_bounded_memory(void **state) {
   for (size_t i = 0; i < BATCHES; i++) {
     batches[i] = &column;
   }
-  oa_buf stream = sample_stream(&schema, OA_CODEC_ZSTD, batches, BATCHES, ROWS);
+  oa_buf stream =
+      sample_stream(&schema, OA_CODING_ZSTD, batches, BATCHES, ROWS);
   write_bytes(t->job->path, stream.data, stream.len);
   oa_buf_free(&stream);
   keep_file(t);
@@ -124,7 +126,8 @@ static void large_batches_stay(void **state) {
   assert_true(oa_merge_pays(UINT64_MAX, INT64_MAX, UINT64_MAX, INT64_MAX));
 
   merge_trial *t = new_merge_trial();
-  write_samples(t->job->path, oa_otlp_schema(OA_LOGS), OA_CODEC_ZSTD, 5, 4, 10);
+  write_samples(t->job->path, oa_otlp_schema(OA_LOGS), OA_CODING_ZSTD, 5, 4,
+                10);
   keep_file(t);
   t->job->max_rows = 5;
   run_and_expect(t, OA_MERGE_NO_NEED);
@@ -135,7 +138,7 @@ static void what_a_table_cannot_hold_as_it_is_stays(void **state) {
   (void)state;
   merge_trial *t = new_merge_trial();
   /* Every type there is, nullable lists among them. */
-  write_samples(t->job->path, &sample_schema, OA_CODEC_NONE, 3, 20, 10);
+  write_samples(t->job->path, &sample_schema, OA_CODING_NONE, 3, 20, 10);
   keep_file(t);
   run_and_expect(t, OA_MERGE_NO_NEED);
 
@@ -149,7 +152,7 @@ static void what_a_table_cannot_hold_as_it_is_stays(void **state) {
       "a\xff"
       "c"; /* no UTF-8: a table would mend it */
   const oa_array *batches[] = {&good, &bad};
-  oa_buf stream = sample_stream(&schema, OA_CODEC_NONE, batches, 2, 2);
+  oa_buf stream = sample_stream(&schema, OA_CODING_NONE, batches, 2, 2);
   write_bytes(t->job->path, stream.data, stream.len);
   oa_buf_free(&stream);
   keep_file(t);
@@ -160,7 +163,7 @@ static void what_a_table_cannot_hold_as_it_is_stays(void **state) {
   null.validity = holes; /* a null where the schema allows none */
   null.null_count = 1;
   batches[1] = &null;
-  stream = sample_stream(&schema, OA_CODEC_NONE, batches, 2, 2);
+  stream = sample_stream(&schema, OA_CODING_NONE, batches, 2, 2);
   write_bytes(t->job->path, stream.data, stream.len);
   oa_buf_free(&stream);
   keep_file(t);
@@ -174,7 +177,8 @@ static void a_file_that_is_not_whole_stays(void **state) {
   size_t len;
   oa_merge_run(t->job);
   assert_int_equal(t->job->end, OA_MERGE_NO_NEED); /* it is not there */
-  write_samples(t->job->path, oa_otlp_schema(OA_TRACES), OA_CODEC_LZ4, 9, 6, 4);
+  write_samples(t->job->path, oa_otlp_schema(OA_TRACES), OA_CODING_LZ4, 9, 6,
+                4);
   uint8_t *bytes = read_bytes(t->job->path, &len);
   for (size_t cut = 0; cut < len; cut += 1 + cut / 16) {
     write_bytes(t->job->path, bytes, cut);
@@ -200,7 +204,7 @@ static void a_damaged_byte_never_harms_more_than_its_file_had(void **state) {
   size_t len;
   size_t done = 0;
   size_t failed = 0;
-  write_samples(t->job->path, oa_otlp_schema(OA_LOGS), OA_CODEC_LZ4, 11, 4, 4);
+  write_samples(t->job->path, oa_otlp_schema(OA_LOGS), OA_CODING_LZ4, 11, 4, 4);
   uint8_t *bytes = read_bytes(t->job->path, &len);
   for (size_t i = 0; i < len; i += 17) {
     bytes[i] ^= (uint8_t)(1U << (i % 8));
@@ -232,7 +236,7 @@ static void a_damaged_byte_never_harms_more_than_its_file_had(void **state) {
 /* True when the NTH call was made. */
 static bool survive(trial_fault fault, long nth, int code) {
   merge_trial *t = new_merge_trial();
-  write_samples(t->job->path, oa_otlp_schema(OA_LOGS), OA_CODEC_ZSTD, 5, 30,
+  write_samples(t->job->path, oa_otlp_schema(OA_LOGS), OA_CODING_ZSTD, 5, 30,
                 20);
   write_bytes(t->job->aside, "left by a crash", LEFT_SIZE);
   keep_file(t);
@@ -280,7 +284,7 @@ static void a_call_that_fails_leaves_the_file_and_no_copy(void **state) {
 static void memory_that_runs_out_leaves_the_file_and_no_copy(void **state) {
   (void)state;
   merge_trial *t = new_merge_trial();
-  write_samples(t->job->path, oa_otlp_schema(OA_METRICS), OA_CODEC_ZSTD, 5, 10,
+  write_samples(t->job->path, oa_otlp_schema(OA_METRICS), OA_CODING_ZSTD, 5, 10,
                 20);
   keep_file(t);
   int64_t count = 0;
@@ -311,7 +315,7 @@ static void it_stops_whenever_it_is_told_to(void **state) {
   merge_trial *t = new_merge_trial();
   int64_t asked = 0;
   int64_t left;
-  write_samples(t->job->path, oa_otlp_schema(OA_LOGS), OA_CODEC_ZSTD, 5, 30,
+  write_samples(t->job->path, oa_otlp_schema(OA_LOGS), OA_CODING_ZSTD, 5, 30,
                 20);
   keep_file(t);
   t->job->stop = stop_later;

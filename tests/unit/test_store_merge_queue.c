@@ -17,7 +17,7 @@ static trial *new_merging_trial(void) {
   trial *t = new_trial();
   t->options.merge = true;
   t->options.merge_rows = 1000;
-  t->options.codec = OA_CODEC_ZSTD;
+  t->options.codec = OA_CODING_ZSTD;
   return t;
 }
 

@@ -35,7 +35,7 @@ static void save(const char *path, const uint8_t *bytes, size_t len) {
   assert_int_equal(fclose(file), 0);
 }
 
-static void make_file(const place *p, oa_codec codec, oa_buf *out) {
+static void make_file(const place *p, oa_coding codec, oa_buf *out) {
   oa_ipc_writer *writer;
   oa_ipc_pieces pieces;
   assert_int_equal(
@@ -53,7 +53,7 @@ static void make_file(const place *p, oa_codec codec, oa_buf *out) {
   oa_ipc_writer_free(writer);
 }
 
-static void open_place(place *p, oa_signal signal, oa_codec codec) {
+static void open_place(place *p, oa_signal signal, oa_coding codec) {
   static _Atomic uint64_t ords;
   oa_buf file = {0};
   char directory[] = "/tmp/oa_stored_XXXXXX";
@@ -133,7 +133,8 @@ static void open_stream(struct ArrowArrayStream *stream, const place *p,
 }
 
 static void batches_come_as_they_were_written(void **state) {
-  static const oa_codec codecs[] = {OA_CODEC_NONE, OA_CODEC_LZ4, OA_CODEC_ZSTD};
+  static const oa_coding codecs[] = {OA_CODING_NONE, OA_CODING_LZ4,
+                                     OA_CODING_ZSTD};
   (void)state;
   for (int i = 0; i < 3 * OA_SIGNAL_COUNT; i++) {
     place p;
@@ -163,7 +164,7 @@ static void a_range_cuts_batches(void **state) {
   place p;
   struct ArrowSchema schema;
   (void)state;
-  open_place(&p, OA_LOGS, OA_CODEC_LZ4);
+  open_place(&p, OA_LOGS, OA_CODING_LZ4);
   assert_int_equal(oa_c_schema_export(&schema, oa_otlp_schema(OA_LOGS)), OA_OK);
   const oa_array *times = &p.columns[OA_LOG_COL_TIME];
   const uint64_t *values = times->values;
@@ -210,7 +211,7 @@ static void batches_are_released_by_other_threads(void **state) {
     struct ArrowArrayStream stream;
     struct ArrowArray arrays[FILES * BATCHES];
     pthread_t threads[FILES * BATCHES];
-    open_place(&p, (oa_signal)(round % OA_SIGNAL_COUNT), OA_CODEC_ZSTD);
+    open_place(&p, (oa_signal)(round % OA_SIGNAL_COUNT), OA_CODING_ZSTD);
     open_stream(&stream, &p, 0, 0);
     for (size_t i = 0; i < FILES * BATCHES; i++) {
       assert_int_equal(stream.get_next(&stream, &arrays[i]), 0);
@@ -229,7 +230,7 @@ static void batches_are_released_by_other_threads(void **state) {
 static void a_stream_may_be_released_at_any_point(void **state) {
   place p;
   (void)state;
-  open_place(&p, OA_TRACES, OA_CODEC_LZ4);
+  open_place(&p, OA_TRACES, OA_CODING_LZ4);
   for (size_t stop = 0; stop < FILES * BATCHES; stop++) {
     struct ArrowArrayStream stream;
     struct ArrowArray last = {0};
@@ -258,7 +259,7 @@ static void memory_that_comes_back_loses_nothing(void **state) {
   for (size_t r = 0; r < sizeof ranges / sizeof ranges[0]; r++) {
     place p;
     int64_t whole = -1;
-    open_place(&p, OA_TRACES, OA_CODEC_ZSTD);
+    open_place(&p, OA_TRACES, OA_CODING_ZSTD);
     bool failed = true;
     for (int64_t n = 0; failed; n++) {
       struct ArrowArrayStream stream;
@@ -317,7 +318,7 @@ static void what_makes_no_sense_is_refused(void **state) {
   oa_error error;
   place p;
   (void)state;
-  open_place(&p, OA_LOGS, OA_CODEC_NONE);
+  open_place(&p, OA_LOGS, OA_CODING_NONE);
   assert_int_equal(oa_stored_open(NULL, p.directory, OA_LOGS, NULL, &error),
                    OA_ERR_CONFIG);
   assert_int_equal(oa_stored_open(&stream, NULL, OA_LOGS, NULL, &error),
@@ -347,7 +348,7 @@ static void damage_is_told_and_passed(void **state) {
   oa_buf whole = {0};
   int told = 0;
   (void)state;
-  open_place(&p, OA_METRICS, OA_CODEC_LZ4);
+  open_place(&p, OA_METRICS, OA_CODING_LZ4);
   read_file(p.paths[0], &whole);
   for (size_t at = 0; at < whole.len; at += whole.len / 150 + 1) {
     struct ArrowArrayStream stream;

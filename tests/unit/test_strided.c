@@ -29,7 +29,7 @@ static void trial_init(trial *t) {
   *t = (trial){.in = oa_malloc(LARGEST), .out = oa_malloc(LARGEST)};
   assert_non_null(t->in);
   assert_non_null(t->out);
-  assert_int_equal(oa_deflater_new(&t->deflater, OA_CODEC_ZSTD, 0), OA_OK);
+  assert_int_equal(oa_deflater_new(&t->deflater, OA_CODING_ZSTD, 0), OA_OK);
   assert_int_equal(oa_inflater_new(&t->inflater), OA_OK);
 }
 
@@ -56,7 +56,7 @@ static void expect_back(trial *t, size_t len, oa_shape shape, size_t stride,
   }
   assert_memory_equal(t->packed.data, "head", 4);
   memset(t->out, 0x5A, len);
-  if (oa_inflate_exact(t->inflater, OA_CODEC_ZSTD, t->packed.data + 4,
+  if (oa_inflate_exact(t->inflater, OA_CODING_ZSTD, t->packed.data + 4,
                        t->packed.len - 4, t->out, len, &error) != OA_OK) {
     fail_msg("%s %zu: %zu bytes, shape %d, stride %zu: %s", what, number, len,
              (int)shape, stride, error.text);
@@ -369,7 +369,7 @@ static void ids_from_far_back_need_no_larger_window(void **state) {
     const size_t far = at - gap;
     memmove(in + at, in + (at >= gap && far < 4096 ? far : 4096), 16);
   }
-  assert_int_equal(oa_deflater_new(&deflater, OA_CODEC_ZSTD, 0), OA_OK);
+  assert_int_equal(oa_deflater_new(&deflater, OA_CODING_ZSTD, 0), OA_OK);
   assert_int_equal(
       oa_deflate_shaped(deflater, in, len, OA_SHAPE_VALUES, 16, &packed),
       OA_OK);
@@ -413,7 +413,7 @@ static void strides_as_long_as_the_input_come_back(void **state) {
 
 static void other_codecs_do_as_without_a_shape(void **state) {
   (void)state;
-  static const oa_codec others[] = {OA_CODEC_GZIP, OA_CODEC_LZ4};
+  static const oa_coding others[] = {OA_CODING_GZIP, OA_CODING_LZ4};
   trial t;
   trial_init(&t);
   fill_times(t.in, BIG);
@@ -448,7 +448,7 @@ static void no_memory_is_a_status_and_the_next_frame_is_whole(void **state) {
       oa_deflater *deflater = NULL;
       oa_buf out = {0};
       oa_mem_fail_after(n);
-      status = oa_deflater_new(&deflater, OA_CODEC_ZSTD, 0);
+      status = oa_deflater_new(&deflater, OA_CODING_ZSTD, 0);
       if (status == OA_OK) {
         status = oa_deflate_shaped(deflater, t.in, BIG, shape, 8, &out);
       }
@@ -462,7 +462,7 @@ static void no_memory_is_a_status_and_the_next_frame_is_whole(void **state) {
       if (deflater != NULL && status != OA_OK) {
         assert_int_equal(oa_deflate_shaped(deflater, t.in, BIG, shape, 8, &out),
                          OA_OK);
-        assert_int_equal(oa_inflate_exact(t.inflater, OA_CODEC_ZSTD, out.data,
+        assert_int_equal(oa_inflate_exact(t.inflater, OA_CODING_ZSTD, out.data,
                                           out.len, t.out, BIG, NULL),
                          OA_OK);
         assert_int_equal(memcmp(t.out, t.in, BIG), 0);

@@ -74,7 +74,7 @@ static inline void put_pieces(oa_buf *out, const oa_ipc_pieces *pieces) {
 /* A whole file: BATCHES batches with ROWS spans each.  ENDS[0] is the length
  * of the schema, ENDS[I] that up to the end of batch I. */
 static inline void make_file(oa_buf *out, size_t ends[BATCHES + 1],
-                             oa_codec codec) {
+                             oa_coding codec) {
   oa_ipc_writer *writer;
   oa_ipc_pieces pieces;
   assert_int_equal(
