@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows of an Arrow record batch of this program, by the C Data Interface. */
 #include "api/export_impl.h"
+#include "api/refuse.h"
 #include "arrow/c_data.h"
 #include "otlp/otlp.h"
 
@@ -70,8 +71,7 @@ oa_status oa_service_export_arrow(oa_service *service, oa_signal signal,
                                   oa_export_result *result, oa_error *error) {
   batch b = {.status = OA_OK};
   if (service == NULL || schema == NULL || array == NULL) {
-    return oa_error_set(error, OA_ERR_CONFIG,
-                        "a parameter is NULL that must not be");
+    return oa_refuse_null(error);
   }
   if ((unsigned)signal >= OA_SIGNAL_COUNT) {
     return oa_error_set(error, OA_ERR_CONFIG, "no such signal");

@@ -3,6 +3,7 @@
  * hands it on. */
 #include "service/service.h"
 
+#include "api/refuse.h"
 #include "base/mem.h"
 #include "config/config.h"
 #include "net/inherit.h"
@@ -19,14 +20,9 @@ oa_status oa_set_allocator(const oa_allocator *allocator) {
   return oa_mem_set_allocator(allocator);
 }
 
-static oa_status refuse_null(oa_error *error) {
-  return oa_error_set(error, OA_ERR_CONFIG,
-                      "a parameter is NULL that must not be");
-}
-
 static oa_status make_config(oa_config **out, bool embedded, oa_error *error) {
   if (out == NULL) {
-    return refuse_null(error);
+    return oa_refuse_null(error);
   }
   oa_config *config = oa_calloc(1, sizeof *config);
   oa_status status = config == NULL ? OA_ERR_NOMEM
@@ -58,19 +54,19 @@ void oa_config_free(oa_config *config) {
 oa_status oa_config_load_file(oa_config *config, const char *path,
                               oa_error *error) {
   return config == NULL || path == NULL
-             ? refuse_null(error)
+             ? oa_refuse_null(error)
              : oa_config_read_file(config, path, error);
 }
 
 oa_status oa_config_load_env(oa_config *config, oa_error *error) {
-  return config == NULL ? refuse_null(error)
+  return config == NULL ? oa_refuse_null(error)
                         : oa_config_read_env(config, environ, error);
 }
 
 oa_status oa_config_set(oa_config *config, const char *key, const char *value,
                         oa_error *error) {
   return config == NULL || key == NULL || value == NULL
-             ? refuse_null(error)
+             ? oa_refuse_null(error)
              : oa_config_assign(config, key, value, error);
 }
 
@@ -106,7 +102,7 @@ oa_status oa_config_set_authenticator(oa_config *config,
                                       oa_error *error) {
   if (config == NULL ||
       (authenticator != NULL && authenticator->check == NULL)) {
-    return refuse_null(error);
+    return oa_refuse_null(error);
   }
   config->authenticator = (oa_authenticator){0};
   if (authenticator != NULL) {
@@ -118,7 +114,7 @@ oa_status oa_config_set_authenticator(oa_config *config,
 oa_status oa_config_set_sink(oa_config *config, const oa_sink *sink,
                              oa_error *error) {
   if (config == NULL || (sink != NULL && sink->append == NULL)) {
-    return refuse_null(error);
+    return oa_refuse_null(error);
   }
   config->sink = (oa_sink){0};
   if (sink != NULL) {
@@ -130,7 +126,7 @@ oa_status oa_config_set_sink(oa_config *config, const oa_sink *sink,
 oa_status oa_config_set_log(oa_config *config, const oa_log_sink *sink,
                             oa_error *error) {
   if (config == NULL || (sink != NULL && sink->line == NULL)) {
-    return refuse_null(error);
+    return oa_refuse_null(error);
   }
   config->log_sink = (oa_log_sink){0};
   if (sink != NULL) {
@@ -144,7 +140,7 @@ oa_status oa_config_set_socket(oa_config *config, oa_listener listener,
   char address[OA_ADDRESS_SIZE];
   uint16_t port;
   if (config == NULL || (unsigned)listener >= OA_CONFIG_SOCKETS) {
-    return refuse_null(error);
+    return oa_refuse_null(error);
   }
   OA_TRY(oa_socket_inspect(socket, address, &port, error));
   config->sockets[listener] = socket;
@@ -153,7 +149,7 @@ oa_status oa_config_set_socket(oa_config *config, oa_listener listener,
 
 oa_status oa_config_check(const oa_config *config, oa_error *error) {
   if (config == NULL) {
-    return refuse_null(error);
+    return oa_refuse_null(error);
   }
   OA_TRY(oa_config_verify(config, error));
   return oa_secure_check(config, error);
@@ -162,7 +158,7 @@ oa_status oa_config_check(const oa_config *config, oa_error *error) {
 oa_status oa_service_start(oa_service **out, const oa_config *config,
                            oa_error *error) {
   if (out == NULL || config == NULL) {
-    return refuse_null(error);
+    return oa_refuse_null(error);
   }
   OA_TRY(oa_config_verify(config, error));
   return oa_service_open(out, config, error);
@@ -177,19 +173,19 @@ uint16_t oa_service_port(const oa_service *service, oa_listener listener) {
 
 oa_status oa_service_flush(oa_service *service, uint32_t timeout_ms,
                            oa_error *error) {
-  return service == NULL ? refuse_null(error)
+  return service == NULL ? oa_refuse_null(error)
                          : oa_service_drain(service, timeout_ms, error);
 }
 
 oa_status oa_service_reload(oa_service *service, const oa_config *config,
                             oa_error *error) {
-  return service == NULL ? refuse_null(error)
+  return service == NULL ? oa_refuse_null(error)
                          : oa_service_renew(service, config, error);
 }
 
 oa_status oa_service_check(oa_service *service, uint32_t silence_ms,
                            oa_error *error) {
-  return service == NULL ? refuse_null(error)
+  return service == NULL ? oa_refuse_null(error)
                          : oa_service_probe(service, silence_ms, error);
 }
 

@@ -5,12 +5,8 @@
 
 #include "api/builder_impl.h"
 #include "api/export_impl.h"
+#include "api/refuse.h"
 #include "otlp/json.h"
-
-static oa_status refuse_null(oa_error *error) {
-  return oa_error_set(error, OA_ERR_CONFIG,
-                      "a parameter is NULL that must not be");
-}
 
 /* --- one request --- */
 
@@ -103,7 +99,7 @@ oa_status oa_service_export(oa_service *service, oa_signal signal, oa_form form,
                             const void *bytes, size_t len,
                             oa_export_result *result, oa_error *error) {
   if (service == NULL || (bytes == NULL && len > 0)) {
-    return refuse_null(error);
+    return oa_refuse_null(error);
   }
   if ((unsigned)signal >= OA_SIGNAL_COUNT || (unsigned)form > OA_FORM_JSON) {
     return oa_error_set(error, OA_ERR_CONFIG, "no such signal or form");
@@ -133,7 +129,7 @@ oa_status oa_service_get_stats(oa_service *service, oa_service_stats *stats,
                                oa_error *error) {
   oa_service_sums sums;
   if (service == NULL || stats == NULL) {
-    return refuse_null(error);
+    return oa_refuse_null(error);
   }
   if (stats->size < sizeof *stats) {
     return oa_error_set(error, OA_ERR_CONFIG,
@@ -162,7 +158,7 @@ oa_status oa_service_get_stats(oa_service *service, oa_service_stats *stats,
 oa_status oa_service_shutdown(oa_service *service, uint32_t timeout_ms,
                               oa_error *error) {
   if (service == NULL) {
-    return refuse_null(error);
+    return oa_refuse_null(error);
   }
   return oa_service_end(
       service,

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/refuse.h"
 #include "api/stored.h"
 #include "api/stored_source.h"
 #include "arrow/c_data.h"
@@ -249,8 +250,7 @@ static oa_status check(const struct ArrowArrayStream *out, const char *path,
                        oa_signal signal, const oa_stored_options *options,
                        oa_error *error) {
   if (out == NULL || path == NULL) {
-    return oa_error_set(error, OA_ERR_CONFIG,
-                        "a parameter is NULL that must not be");
+    return oa_refuse_null(error);
   }
   if ((unsigned)signal >= OA_SIGNAL_COUNT) {
     return oa_error_set(error, OA_ERR_CONFIG, "no such signal");

@@ -10,7 +10,9 @@ import subprocess
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PROGRAMS = ["test_service_export", "test_api_builder"]
+PROGRAMS = ["test_service_export", "test_service_fork", "test_service_sink",
+            "test_service_threads", "test_api_builder", "test_api_builder_absent",
+            "test_api_builder_values"]
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

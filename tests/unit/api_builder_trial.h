@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* api_builder_trial.h - every call of the telemetry builder behind one letter,
- * and what a builder must then say.
- *
- * For the tests of what the builder refuses.
+ * what a builder must then say, and the rows of what it has built.
  */
 #ifndef OA_TESTS_UNIT_API_BUILDER_TRIAL_H
 #define OA_TESTS_UNIT_API_BUILDER_TRIAL_H
@@ -43,19 +41,66 @@ static inline void assert_fails(oa_builder *b, oa_status status,
   }
 }
 
-static inline void assert_taken(oa_builder *b) {
+/* Makes T, and gives it what B has built. */
+static inline void give_built(trial *t, oa_builder *b) {
   const void *bytes = NULL;
   size_t len = 0;
   oa_error error = {0};
-  trial t;
   if (oa_builder_finish(b, &bytes, &len, &error) != OA_OK) {
     fail_msg("%s", error.text);
   }
-  trial_init(&t, b->signal);
-  assert_int_equal(give(&t, bytes, len), OA_OK);
-  assert_string_equal(t.result.reason, "");
-  assert_int_equal(t.result.accepted, oa_builder_items(b));
+  assert_int_equal(len, oa_builder_size(b));
+  trial_init(t, b->signal);
+  if (give(t, bytes, len) != OA_OK) {
+    fail_msg("%s", t->error.text);
+  }
+  assert_string_equal(t->result.reason, "");
+  assert_int_equal(t->result.accepted, oa_builder_items(b));
+}
+
+static inline void assert_taken(oa_builder *b) {
+  trial t;
+  give_built(&t, b);
   trial_free(&t);
+}
+
+/* The rows of B's request, encoded again. */
+static inline oa_buf rows_built(oa_builder *b, uint64_t items) {
+  trial t;
+  give_built(&t, b);
+  assert_int_equal(t.result.repaired, 0);
+  assert_int_equal(t.result.accepted, items);
+  const oa_buf rows = encoded(&t);
+  trial_free(&t);
+  return rows;
+}
+
+/* B's rows are those of R, field by field.  Frees R, and leaves B as it is. */
+static inline void assert_built(oa_builder *b, request *r, uint64_t items) {
+  trial t;
+  trial_init(&t, b->signal);
+  take(&t, r);
+  const oa_buf sent = encoded(&t);
+  trial_free(&t);
+  assert_same(rows_built(b, items), sent);
+}
+
+/* Opens a ResourceX with an empty Resource and a ScopeX without its owner. */
+static inline void open_small(request *r) {
+  r->resource = oa_emit_open(&r->e, 1, 1);
+  oa_emit_close(&r->e, oa_emit_open(&r->e, 1, 1));
+  r->scope = oa_emit_open(&r->e, 2, 1);
+}
+
+/* A value in DEPTH arrays, with KEY. */
+static inline void build_deep(oa_builder *b, const char *key, unsigned depth) {
+  for (unsigned i = 0; i < depth; i++) {
+    oa_build_array(b, OA_S(i == 0 ? key : ""));
+  }
+  oa_build_int(b, OA_S(depth == 0 ? key : ""), 7);
+  for (unsigned i = 0; i < depth; i++) {
+    oa_build_end(b);
+  }
 }
 
 /* --- every call, each with a letter --- */

@@ -345,6 +345,25 @@ static inline uint64_t rich_items(oa_signal signal) {
   return signal == OA_METRICS ? 10 : 2;
 }
 
+/* The rest of a request behind its resource, which it closes. */
+static inline void put_rich_scope(request *r, oa_signal signal,
+                                  const char *name) {
+  oa_emit *e = &r->e;
+  r->scope = oa_emit_open(e, 2, 2);
+  const oa_emit_nest scope = oa_emit_open(e, 1, 1);
+  put_text(e, 1, name);
+  put_text(e, 2, "version");
+  put_attrs(e, 3);
+  oa_emit_varint(e, 4, 11);
+  oa_emit_close(e, scope);
+  put_rich_records(r, signal);
+  put_text(e, 3, "scope-url");
+  oa_emit_close(e, r->scope);
+  put_text(e, 3, "resource-url");
+  oa_emit_close(e, r->resource);
+  assert_int_equal(e->status, OA_OK);
+}
+
 /* NAME goes into texts, so that requests differ. */
 static inline void put_rich_request(request *r, oa_signal signal,
                                     const char *name) {
@@ -363,19 +382,7 @@ static inline void put_rich_request(request *r, oa_signal signal,
   put_text(e, 4, "str");
   oa_emit_close(e, entity);
   oa_emit_close(e, resource);
-  r->scope = oa_emit_open(e, 2, 2);
-  const oa_emit_nest scope = oa_emit_open(e, 1, 1);
-  put_text(e, 1, name);
-  put_text(e, 2, "version");
-  put_attrs(e, 3);
-  oa_emit_varint(e, 4, 11);
-  oa_emit_close(e, scope);
-  put_rich_records(r, signal);
-  put_text(e, 3, "scope-url");
-  oa_emit_close(e, r->scope);
-  put_text(e, 3, "resource-url");
-  oa_emit_close(e, r->resource);
-  assert_int_equal(e->status, OA_OK);
+  put_rich_scope(r, signal, name);
 }
 
 /* --- a builder --- */

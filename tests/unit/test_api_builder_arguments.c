@@ -12,66 +12,63 @@ typedef struct taker {
   bool optional;
 } taker;
 
-static void take_resource(oa_builder *b, const void *s) {
-  oa_build_resource(b, s);
-}
-static void take_scope(oa_builder *b, const void *s) {
-  oa_build_scope(b, s);
-}
-static void take_span(oa_builder *b, const void *s) {
-  oa_build_span(b, s);
-}
-static void take_link(oa_builder *b, const void *s) {
-  oa_build_link(b, s);
-}
-static void take_metric(oa_builder *b, const void *s) {
-  oa_build_metric(b, s);
-}
-static void take_number(oa_builder *b, const void *s) {
-  oa_build_number_point(b, s);
-}
-static void take_histogram(oa_builder *b, const void *s) {
-  oa_build_histogram_point(b, s);
-}
-static void take_exponential(oa_builder *b, const void *s) {
-  oa_build_exponential_histogram_point(b, s);
-}
-static void take_summary(oa_builder *b, const void *s) {
-  oa_build_summary_point(b, s);
-}
-static void take_exemplar(oa_builder *b, const void *s) {
-  oa_build_exemplar(b, s);
-}
-static void take_record(oa_builder *b, const void *s) {
-  oa_build_log_record(b, s);
-}
+#define TAKE(STRUCT, BUILD)                                         \
+  static void take_##STRUCT(oa_builder *b, const void *structure) { \
+    BUILD(b, structure);                                            \
+  }
+
+TAKE(oa_resource, oa_build_resource)
+TAKE(oa_scope, oa_build_scope)
+TAKE(oa_span, oa_build_span)
+TAKE(oa_span_link, oa_build_link)
+TAKE(oa_metric, oa_build_metric)
+TAKE(oa_number_point, oa_build_number_point)
+TAKE(oa_histogram_point, oa_build_histogram_point)
+TAKE(oa_exponential_histogram_point, oa_build_exponential_histogram_point)
+TAKE(oa_summary_point, oa_build_summary_point)
+TAKE(oa_exemplar, oa_build_exemplar)
+TAKE(oa_log_record, oa_build_log_record)
 
 static const oa_resource a_resource = {.size = sizeof a_resource};
 static const oa_scope a_scope = {.size = sizeof a_scope};
 static const oa_metric a_metric = {.size = sizeof a_metric, .type = OA_GAUGE};
 
+#define TAKER(STRUCT, SIGNAL, AFTER, GOOD, OPTIONAL) \
+  { #STRUCT, SIGNAL, AFTER, take_##STRUCT, &(GOOD), sizeof(STRUCT), OPTIONAL }
+
 static const taker takers[] = {
-    {"oa_resource", OA_LOGS, "", take_resource, &a_resource, sizeof a_resource,
-     true},
-    {"oa_scope", OA_LOGS, "R", take_scope, &a_scope, sizeof a_scope, true},
-    {"oa_span", OA_TRACES, "RS", take_span, &a_span, sizeof a_span, false},
-    {"oa_span_link", OA_TRACES, "RSs", take_link, &a_link, sizeof a_link,
-     false},
-    {"oa_metric", OA_METRICS, "RS", take_metric, &a_metric, sizeof a_metric,
-     false},
-    {"oa_number_point", OA_METRICS, "RSG", take_number, &a_number,
-     sizeof a_number, false},
-    {"oa_histogram_point", OA_METRICS, "RSH", take_histogram, &a_histogram,
-     sizeof a_histogram, false},
-    {"oa_exponential_histogram_point", OA_METRICS, "RSX", take_exponential,
-     &an_exponential, sizeof an_exponential, false},
-    {"oa_summary_point", OA_METRICS, "RSU", take_summary, &a_summary,
-     sizeof a_summary, false},
-    {"oa_exemplar", OA_METRICS, "RSGn", take_exemplar, &an_exemplar,
-     sizeof an_exemplar, false},
-    {"oa_log_record", OA_LOGS, "RS", take_record, &a_record, sizeof a_record,
-     false},
+    TAKER(oa_resource, OA_LOGS, "", a_resource, true),
+    TAKER(oa_scope, OA_LOGS, "R", a_scope, true),
+    TAKER(oa_span, OA_TRACES, "RS", a_span, false),
+    TAKER(oa_span_link, OA_TRACES, "RSs", a_link, false),
+    TAKER(oa_metric, OA_METRICS, "RS", a_metric, false),
+    TAKER(oa_number_point, OA_METRICS, "RSG", a_number, false),
+    TAKER(oa_histogram_point, OA_METRICS, "RSH", a_histogram, false),
+    TAKER(oa_exponential_histogram_point, OA_METRICS, "RSX", an_exponential,
+          false),
+    TAKER(oa_summary_point, OA_METRICS, "RSU", a_summary, false),
+    TAKER(oa_exemplar, OA_METRICS, "RSGn", an_exemplar, false),
+    TAKER(oa_log_record, OA_LOGS, "RS", a_record, false),
 };
+
+/* A struct of any type, to be changed. */
+typedef union any_struct {
+  size_t size;
+  oa_exponential_histogram_point largest;
+  uint8_t bytes[1024];
+} any_struct;
+
+/* The struct called NAME, as it is taken. */
+static const taker *good_struct(const char *name, any_struct *out) {
+  for (size_t i = 0; i < sizeof takers / sizeof *takers; i++) {
+    if (strcmp(takers[i].name, name) == 0) {
+      memcpy(out, takers[i].good, takers[i].size);
+      return &takers[i];
+    }
+  }
+  fail_msg("there is no %s", name);
+  return NULL;
+}
 
 static void a_struct_that_is_too_small_is_named(void **state) {
   (void)state;
@@ -98,11 +95,7 @@ static void a_struct_of_a_later_version_is_taken(void **state) {
   (void)state;
   for (size_t i = 0; i < sizeof takers / sizeof *takers; i++) {
     const taker *t = &takers[i];
-    union {
-      size_t size;
-      oa_exponential_histogram_point largest;
-      uint8_t bytes[1024];
-    } block;
+    any_struct block;
     memset(&block, 0xEE, sizeof block);
     memcpy(&block, t->good, t->size);
     block.size = sizeof block;
@@ -158,218 +151,149 @@ static void a_spans_ids_of_zeros_are_refused_and_a_links_are_not(void **state) {
   }
 }
 
+/* A number of a struct, by the name that a sentence gives it. */
+typedef struct number {
+  const char *of;
+  const char *name;
+  size_t offset, size;
+} number;
+
+#define NUMBER(STRUCT, NAME)                                        \
+  {                                                                 \
+    .of = #STRUCT, .name = #NAME, .offset = offsetof(STRUCT, NAME), \
+    .size = sizeof(((const STRUCT *)NULL)->NAME)                    \
+  }
+
+static const number numbers[] = {
+    NUMBER(oa_span, kind),
+    NUMBER(oa_span, status_code),
+    NUMBER(oa_metric, type),
+    NUMBER(oa_metric, temporality),
+    NUMBER(oa_number_point, number.type),
+    NUMBER(oa_exemplar, number.type),
+    NUMBER(oa_histogram_point, has),
+    NUMBER(oa_log_record, severity_number),
+};
+
 /* An enum from elsewhere, as bindings may pass it. */
-static void set_enum(void *at, size_t size, int value) {
-  assert_int_equal(size, sizeof value);
-  memcpy(at, &value, sizeof value);
-}
-
-#define SET(FIELD, VALUE) set_enum(&(FIELD), sizeof(FIELD), (VALUE))
-
 static void numbers_that_are_in_no_enum_are_refused(void **state) {
   (void)state;
   static const int bad[] = {-1, 25, INT32_MAX, INT32_MIN};
-  for (size_t i = 0; i < 4 * 8; i++) {
-    const int value = bad[i % 4];
-    oa_span span = a_span;
-    oa_metric metric = a_metric;
-    oa_number_point number = a_number;
-    oa_exemplar exemplar = an_exemplar;
-    oa_histogram_point histogram = a_histogram;
-    oa_log_record record = a_record;
-    oa_builder *b = NULL;
-    switch (i / 4) {
-      case 0:
-        SET(span.kind, value);
-        b = builder_after(OA_TRACES, "RS");
-        oa_build_span(b, &span);
-        assert_fails(b, OA_ERR_CONFIG, "kind");
-        break;
-      case 1:
-        SET(span.status_code, value);
-        b = builder_after(OA_TRACES, "RS");
-        oa_build_span(b, &span);
-        assert_fails(b, OA_ERR_CONFIG, "status_code");
-        break;
-      case 2:
-        SET(metric.type, value);
-        b = builder_after(OA_METRICS, "RS");
-        oa_build_metric(b, &metric);
-        assert_fails(b, OA_ERR_CONFIG, "type");
-        break;
-      case 3:
-        SET(metric.temporality, value);
-        b = builder_after(OA_METRICS, "RS");
-        oa_build_metric(b, &metric);
-        assert_fails(b, OA_ERR_CONFIG, "temporality");
-        break;
-      case 4:
-        SET(number.number.type, value);
-        b = builder_after(OA_METRICS, "RSG");
-        oa_build_number_point(b, &number);
-        assert_fails(b, OA_ERR_CONFIG, "number.type");
-        break;
-      case 5:
-        SET(exemplar.number.type, value);
-        b = builder_after(OA_METRICS, "RSGn");
-        oa_build_exemplar(b, &exemplar);
-        assert_fails(b, OA_ERR_CONFIG, "number.type");
-        break;
-      case 6:
-        SET(histogram.has, value);
-        b = builder_after(OA_METRICS, "RSH");
-        oa_build_histogram_point(b, &histogram);
-        assert_fails(b, OA_ERR_CONFIG, "has");
-        break;
-      default:
-        record.severity_number = value;
-        b = builder_after(OA_LOGS, "RS");
-        oa_build_log_record(b, &record);
-        assert_fails(b, OA_ERR_CONFIG, "severity_number");
-        break;
+  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+    assert_int_equal(numbers[i].size, sizeof *bad);
+    for (size_t j = 0; j < 4; j++) {
+      any_struct block;
+      const taker *t = good_struct(numbers[i].of, &block);
+      memcpy(block.bytes + numbers[i].offset, &bad[j], sizeof *bad);
+      oa_builder *b = builder_after(t->signal, t->after);
+      t->take(b, &block);
+      assert_fails(b, OA_ERR_CONFIG, numbers[i].name);
+      oa_builder_free(b);
     }
-    oa_builder_free(b);
   }
 }
 
 /* --- sizes --- */
 
-/* Calls with TEXT as number I of everything that has a length; NULL when there
- * are no more. */
-static oa_builder *build_with(size_t i, oa_str text) {
-  const void *data = text.data;
-  const oa_resource resource = {.size = sizeof resource, .schema_url = text};
-  oa_scope scope = a_scope;
-  oa_span span = a_span;
-  oa_span_link link = a_link;
-  oa_metric metric = a_metric;
-  oa_histogram_point histogram = a_histogram;
-  oa_exponential_histogram_point exponential = an_exponential;
-  oa_summary_point summary = a_summary;
-  oa_log_record record = a_record;
-  oa_builder *b = builder_after(i < 11   ? OA_TRACES
-                                : i < 19 ? OA_METRICS
-                                         : OA_LOGS,
-                                "");
-  if (i == 0) {
-    oa_build_resource(b, &resource);
+static void pass_key(oa_builder *b, oa_str text) {
+  oa_build_string(b, text, OA_S("v"));
+}
+
+static void pass_string(oa_builder *b, oa_str text) {
+  oa_build_string(b, OA_S("k"), text);
+}
+
+static void pass_bytes(oa_builder *b, oa_str text) {
+  oa_build_bytes(b, OA_S("k"), text.data, text.len);
+}
+
+static void pass_array_key(oa_builder *b, oa_str text) {
+  oa_build_array(b, text);
+}
+
+static void pass_event_name(oa_builder *b, oa_str text) {
+  oa_build_event(b, 0, text, 0);
+}
+
+/* Everything that has a length: a parameter of a call, or a pointer and a
+ * number in a struct. */
+typedef struct lengthy {
+  const char *after; /* the calls before PASS */
+  void (*pass)(oa_builder *b, oa_str text);
+  const char *of; /* unless PASS is there */
+  size_t data, len;
+  bool is_read; /* one that takes its counts apart has to read them */
+} lengthy;
+
+#define TEXT(STRUCT, NAME)                                                  \
+  {                                                                         \
+    .of = #STRUCT, .data = offsetof(STRUCT, NAME) + offsetof(oa_str, data), \
+    .len = offsetof(STRUCT, NAME) + offsetof(oa_str, len)                   \
+  }
+#define LIST(STRUCT, DATA, LEN, READ)              \
+  {                                                \
+    .of = #STRUCT, .data = offsetof(STRUCT, DATA), \
+    .len = offsetof(STRUCT, LEN), .is_read = READ  \
+  }
+
+static const lengthy lengthies[] = {
+    TEXT(oa_resource, schema_url),
+    {.after = "RS", .pass = pass_key},
+    {.after = "RS", .pass = pass_string},
+    {.after = "RS", .pass = pass_bytes},
+    {.after = "RS", .pass = pass_array_key},
+    {.after = "RSs", .pass = pass_event_name},
+    TEXT(oa_scope, name),
+    TEXT(oa_scope, version),
+    TEXT(oa_span, name),
+    TEXT(oa_span, trace_state),
+    TEXT(oa_span, status_message),
+    TEXT(oa_span_link, trace_state),
+    TEXT(oa_metric, name),
+    TEXT(oa_metric, description),
+    TEXT(oa_metric, unit),
+    LIST(oa_histogram_point, bucket_counts, bucket_count, false),
+    LIST(oa_histogram_point, explicit_bounds, bound_count, false),
+    LIST(oa_exponential_histogram_point, positive.counts, positive.count, true),
+    LIST(oa_exponential_histogram_point, negative.counts, negative.count, true),
+    LIST(oa_summary_point, quantiles, quantile_count, false),
+    TEXT(oa_log_record, severity_text),
+    TEXT(oa_log_record, event_name),
+};
+
+enum { LENGTHIES = sizeof lengthies / sizeof *lengthies };
+
+static oa_builder *build_with(const lengthy *l, oa_str text) {
+  if (l->pass != NULL) {
+    oa_builder *b = builder_after(OA_TRACES, l->after);
+    l->pass(b, text);
     return b;
   }
-  call(b, 'R');
-  call(b, 'S');
-  switch (i) {
-    case 1:
-      oa_build_string(b, text, OA_S("v"));
-      break;
-    case 2:
-      oa_build_string(b, OA_S("k"), text);
-      break;
-    case 3:
-      oa_build_bytes(b, OA_S("k"), data, text.len);
-      break;
-    case 4:
-      oa_build_array(b, text);
-      break;
-    case 5:
-      span.name = text;
-      oa_build_span(b, &span);
-      break;
-    case 6:
-      span.trace_state = text;
-      oa_build_span(b, &span);
-      break;
-    case 7:
-      span.status_message = text;
-      oa_build_span(b, &span);
-      break;
-    case 8:
-      call(b, 's');
-      oa_build_event(b, 0, text, 0);
-      break;
-    case 9:
-      call(b, 's');
-      link.trace_state = text;
-      oa_build_link(b, &link);
-      break;
-    case 10:
-      scope.name = scope.version = text;
-      oa_build_scope(b, &scope);
-      break;
-    case 11:
-      metric.name = text;
-      oa_build_metric(b, &metric);
-      break;
-    case 12:
-      metric.description = text;
-      oa_build_metric(b, &metric);
-      break;
-    case 13:
-      metric.unit = text;
-      oa_build_metric(b, &metric);
-      break;
-    case 14:
-      call(b, 'H');
-      histogram.bucket_counts = data;
-      histogram.bucket_count = text.len;
-      oa_build_histogram_point(b, &histogram);
-      break;
-    case 15:
-      call(b, 'H');
-      histogram.explicit_bounds = data;
-      histogram.bound_count = text.len;
-      oa_build_histogram_point(b, &histogram);
-      break;
-    case 16:
-      call(b, 'X');
-      exponential.positive.counts = data;
-      exponential.positive.count = text.len;
-      oa_build_exponential_histogram_point(b, &exponential);
-      break;
-    case 17:
-      call(b, 'X');
-      exponential.negative.counts = data;
-      exponential.negative.count = text.len;
-      oa_build_exponential_histogram_point(b, &exponential);
-      break;
-    case 18:
-      call(b, 'U');
-      summary.quantiles = data;
-      summary.quantile_count = text.len;
-      oa_build_summary_point(b, &summary);
-      break;
-    case 19:
-      record.severity_text = text;
-      oa_build_log_record(b, &record);
-      break;
-    case 20:
-      record.event_name = text;
-      oa_build_log_record(b, &record);
-      break;
-    default:
-      oa_builder_free(b);
-      return NULL;
-  }
+  any_struct block;
+  const taker *t = good_struct(l->of, &block);
+  memcpy(block.bytes + l->data, &text.data, sizeof text.data);
+  memcpy(block.bytes + l->len, &text.len, sizeof text.len);
+  oa_builder *b = builder_after(t->signal, t->after);
+  t->take(b, &block);
   return b;
 }
 
 static void a_length_without_data_is_refused(void **state) {
   (void)state;
   static const size_t lengths[] = {1, 8, 4096, SIZE_MAX};
-  for (size_t i = 0; i < 21; i++) {
+  const oa_str none = {NULL, 0};
+  for (size_t i = 0; i < LENGTHIES; i++) {
+    oa_builder *b;
     for (size_t j = 0; j < 4; j++) {
       const oa_str text = {NULL, lengths[j]};
-      oa_builder *b = build_with(i, text);
+      b = build_with(&lengthies[i], text);
       assert_fails(b, OA_ERR_CONFIG, "no data");
       oa_builder_free(b);
     }
-  }
-  const oa_str none = {NULL, 0};
-  for (size_t i = 0; i < 21; i++) {
-    oa_builder *b = build_with(i, none);
+    b = build_with(&lengthies[i], none);
     assert_taken(b);
     oa_builder_free(b);
   }
-  assert_null(build_with(21, none));
 }
 
 /* Nothing may be read: there is one byte. */
@@ -381,12 +305,11 @@ static void lengths_beyond_2_gib_are_refused(void **state) {
   char *byte = malloc(1);
   assert_non_null(byte);
   *byte = 'x';
-  for (size_t i = 0; i < 21; i++) {
+  for (size_t i = 0; i < LENGTHIES; i++) {
     for (size_t j = 0; j < sizeof lengths / sizeof *lengths; j++) {
-      /* One that takes its counts apart has to read them. */
-      if ((i != 16 && i != 17) || lengths[j] > INT32_MAX) {
+      if (!lengthies[i].is_read || lengths[j] > INT32_MAX) {
         const oa_str text = {byte, lengths[j]};
-        oa_builder *b = build_with(i, text);
+        oa_builder *b = build_with(&lengthies[i], text);
         assert_fails(b, OA_ERR_LIMIT, "does not fit");
         oa_builder_free(b);
       }

@@ -71,6 +71,12 @@ static void restore(const saved *s) {
   }
 }
 
+/* ROWS rows of every column from row FROM on, of E as it begins. */
+static void export_each(crossed *x, each *e, int64_t from, int64_t rows) {
+  each_init(e);
+  export_rows(x, &each_schema, e->columns, from, rows);
+}
+
 typedef struct wrong {
   const char *what;
   void (*spoil)(crossed *x);
@@ -78,12 +84,17 @@ typedef struct wrong {
   const char *text; /* a part of the sentence */
 } wrong;
 
+/* A function that does STATEMENTS to X. */
+#define SPOIL(NAME, STATEMENTS)  \
+  static void NAME(crossed *x) { \
+    STATEMENTS;                  \
+  }
+
 static void expect_refused(const wrong *cases, size_t count) {
   for (size_t i = 0; i < count; i++) {
     each e;
     crossed x;
-    each_init(&e);
-    export_rows(&x, &each_schema, e.columns, 1, EACH_ROWS - 1);
+    export_each(&x, &e, 1, EACH_ROWS - 1);
     saved was = {.array_count = 0};
     save_schema(&was, &x.c_schema);
     save_array(&was, &x.c_array);
@@ -100,84 +111,52 @@ static void expect_refused(const wrong *cases, size_t count) {
 
 /* --- schemas --- */
 
-static void release_schema(crossed *x) {
-  x->c_schema.release = NULL;
+static struct ArrowSchema *child(const crossed *x, int i) {
+  return x->c_schema.children[i];
 }
-static void release_field(crossed *x) {
-  x->c_schema.children[I64]->release = NULL;
-}
-static void no_format(crossed *x) {
-  x->c_schema.children[I64]->format = NULL;
-}
-static void no_field(crossed *x) {
-  x->c_schema.children[I64] = NULL;
-}
-static void no_fields(crossed *x) {
-  x->c_schema.children = NULL;
-}
-static void minus_one_field(crossed *x) {
-  x->c_schema.n_children = -1;
-}
-static void too_many_fields(crossed *x) {
-  x->c_schema.n_children = INT64_MAX;
-}
-static void number_with_child(crossed *x) {
-  x->c_schema.children[I64]->n_children = 1;
-  x->c_schema.children[I64]->children = x->c_schema.children;
-}
-static void list_without_item(crossed *x) {
-  x->c_schema.children[LIST]->n_children = 0;
-}
+
+SPOIL(release_schema, x->c_schema.release = NULL)
+SPOIL(release_field, child(x, I64)->release = NULL)
+SPOIL(no_format, child(x, I64)->format = NULL)
+SPOIL(no_field, x->c_schema.children[I64] = NULL)
+SPOIL(no_fields, x->c_schema.children = NULL)
+SPOIL(minus_one_field, x->c_schema.n_children = -1)
+SPOIL(too_many_fields, x->c_schema.n_children = INT64_MAX)
+SPOIL(number_with_child, child(x, I64)->n_children = 1;
+      child(x, I64)->children = x->c_schema.children)
+SPOIL(list_without_item, child(x, LIST)->n_children = 0)
+
 static void circle(crossed *x) {
-  struct ArrowSchema *list = x->c_schema.children[LIST];
+  struct ArrowSchema *list = child(x, LIST);
   list->children[0] = list;
 }
+
 static void fan(crossed *x) {
   /* Each struct has itself as child twice: 2^64 columns, if followed. */
-  struct ArrowSchema *two = x->c_schema.children[STRUCT];
+  struct ArrowSchema *two = child(x, STRUCT);
   two->children[0] = two;
   two->children[1] = two;
 }
-static void bad_name(crossed *x) {
-  x->c_schema.children[I64]->name = "\xC3(";
-}
-static void metadata_below_zero(crossed *x) {
-  x->c_schema.metadata = "\xFF\xFF\xFF\xFF";
-}
-static void metadata_beyond_all(crossed *x) {
-  x->c_schema.metadata = "\xFF\xFF\xFF\x7F";
-}
-static void metadata_key_below_zero(crossed *x) {
-  x->c_schema.metadata = "\1\0\0\0\xFE\xFF\xFF\xFF";
-}
-static void text_indices(crossed *x) {
-  x->c_schema.children[DICT]->format = "u";
-}
-static void time_indices(crossed *x) {
-  x->c_schema.children[DICT]->format = "tsn:";
-}
-static void nested_dictionary(crossed *x) {
-  x->c_schema.children[DICT]->dictionary->format = "+s";
-}
-static void dictionary_of_nulls(crossed *x) {
-  x->c_schema.children[DICT]->dictionary->format = "n";
-}
-static void dictionary_of_nothing(crossed *x) {
-  x->c_schema.children[DICT]->dictionary->format = "w:0";
-}
+
+SPOIL(bad_name, child(x, I64)->name = "\xC3(")
+SPOIL(metadata_below_zero, x->c_schema.metadata = "\xFF\xFF\xFF\xFF")
+SPOIL(metadata_beyond_all, x->c_schema.metadata = "\xFF\xFF\xFF\x7F")
+SPOIL(metadata_key_below_zero,
+      x->c_schema.metadata = "\1\0\0\0\xFE\xFF\xFF\xFF")
+SPOIL(text_indices, child(x, DICT)->format = "u")
+SPOIL(time_indices, child(x, DICT)->format = "tsn:")
+SPOIL(nested_dictionary, child(x, DICT)->dictionary->format = "+s")
+SPOIL(dictionary_of_nulls, child(x, DICT)->dictionary->format = "n")
+SPOIL(dictionary_of_nothing, child(x, DICT)->dictionary->format = "w:0")
+
 static void dictionary_of_itself(crossed *x) {
-  struct ArrowSchema *field = x->c_schema.children[DICT];
-  field->dictionary = field;
+  struct ArrowSchema *dict = child(x, DICT);
+  dict->dictionary = dict;
 }
-static void released_dictionary(crossed *x) {
-  x->c_schema.children[DICT]->dictionary->release = NULL;
-}
-static void dictionary_with_children(crossed *x) {
-  x->c_schema.children[DICT]->dictionary->n_children = 3;
-}
-static void no_struct(crossed *x) {
-  x->c_schema = *x->c_schema.children[I64];
-}
+
+SPOIL(released_dictionary, child(x, DICT)->dictionary->release = NULL)
+SPOIL(dictionary_with_children, child(x, DICT)->dictionary->n_children = 3)
+SPOIL(no_struct, x->c_schema = *child(x, I64))
 
 static void schemas_that_are_none_are_refused(void **state) {
   static const wrong cases[] = {
@@ -252,8 +231,7 @@ static void formats_that_are_not_known_are_refused_by_name(void **state) {
   for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
     each e;
     crossed x;
-    each_init(&e);
-    export_rows(&x, &each_schema, e.columns, 0, EACH_ROWS);
+    export_each(&x, &e, 0, EACH_ROWS);
     x.c_schema.children[I64]->format = formats[i];
     assert_int_equal(import_rows(&x), OA_ERR_UNSUPPORTED);
     assert_non_null(strstr(x.error.text, "column \"i64\" has the format"));
@@ -273,8 +251,7 @@ static void widths_of_every_size_are_taken(void **state) {
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     each e;
     crossed x;
-    each_init(&e);
-    export_rows(&x, &each_schema, e.columns, 0, EACH_ROWS);
+    export_each(&x, &e, 0, EACH_ROWS);
     x.c_schema.children[FIXED]->format = cases[i].format;
     assert_int_equal(
         oa_c_schema_import(&x.schema, &x.c_schema, &x.arena, &x.error), OA_OK);
@@ -285,125 +262,70 @@ static void widths_of_every_size_are_taken(void **state) {
 
 /* --- arrays --- */
 
-static struct ArrowArray *column(crossed *x, int i) {
+static struct ArrowArray *column(const crossed *x, int i) {
   return x->c_array.children[i];
 }
 
-static void release_array(crossed *x) {
-  x->c_array.release = NULL;
-}
-static void release_column(crossed *x) {
-  column(x, I64)->release = NULL;
-}
-static void no_column(crossed *x) {
-  x->c_array.children[I64] = NULL;
-}
-static void no_columns(crossed *x) {
-  x->c_array.children = NULL;
-}
-static void fewer_columns(crossed *x) {
-  x->c_array.n_children--;
-}
-static void minus_length(crossed *x) {
-  column(x, I64)->length = -1;
-}
-static void minus_offset(crossed *x) {
-  column(x, I64)->offset = -1;
-}
-static void offset_beyond_all(crossed *x) {
-  column(x, I64)->offset = INT64_MAX - 3;
-}
-static void batch_beyond_all(crossed *x) {
-  x->c_array.length = INT64_MAX;
-}
-static void batch_offset_beyond_all(crossed *x) {
-  x->c_array.offset = INT64_MAX - 1;
-}
+SPOIL(release_array, x->c_array.release = NULL)
+SPOIL(release_column, column(x, I64)->release = NULL)
+SPOIL(no_column, x->c_array.children[I64] = NULL)
+SPOIL(no_columns, x->c_array.children = NULL)
+SPOIL(fewer_columns, x->c_array.n_children--)
+SPOIL(minus_length, column(x, I64)->length = -1)
+SPOIL(minus_offset, column(x, I64)->offset = -1)
+SPOIL(offset_beyond_all, column(x, I64)->offset = INT64_MAX - 3)
+SPOIL(batch_beyond_all, x->c_array.length = INT64_MAX)
+SPOIL(batch_offset_beyond_all, x->c_array.offset = INT64_MAX - 1)
+
 static void length_beyond_memory(crossed *x) {
   x->c_schema.children[FIXED]->format = "w:2147483647";
   column(x, FIXED)->offset = (int64_t)1 << 40;
   column(x, FIXED)->buffers[0] = NULL;
   column(x, FIXED)->null_count = 0;
 }
-static void short_column(crossed *x) {
-  column(x, I64)->length = 4;
-  column(x, I64)->null_count = -1;
-}
-static void nulls_below_minus_one(crossed *x) {
-  column(x, I64)->null_count = -2;
-}
-static void nulls_beyond_length(crossed *x) {
-  column(x, I64)->null_count = 100;
-}
-static void nulls_without_bitmap(crossed *x) {
-  column(x, I64)->buffers[0] = NULL;
-  column(x, I64)->null_count = 3;
-}
-static void nulls_miscounted(crossed *x) {
-  column(x, I64)->null_count = 2;
-}
-static void fewer_buffers(crossed *x) {
-  column(x, I64)->n_buffers = 1;
-}
-static void minus_buffers(crossed *x) {
-  column(x, I64)->n_buffers = -1;
-}
-static void no_buffers(crossed *x) {
-  column(x, I64)->buffers = NULL;
-}
-static void no_values(crossed *x) {
-  column(x, I64)->buffers[1] = NULL;
-}
-static void no_bits(crossed *x) {
-  column(x, 1)->buffers[1] = NULL;
-}
-static void no_offsets(crossed *x) {
-  column(x, TEXT)->buffers[1] = NULL;
-}
-static void no_text(crossed *x) {
-  column(x, TEXT)->buffers[2] = NULL;
-}
+
+SPOIL(short_column, column(x, I64)->length = 4; column(x, I64)->null_count = -1)
+SPOIL(nulls_below_minus_one, column(x, I64)->null_count = -2)
+SPOIL(nulls_beyond_length, column(x, I64)->null_count = 100)
+SPOIL(nulls_without_bitmap, column(x, I64)->buffers[0] = NULL;
+      column(x, I64)->null_count = 3)
+SPOIL(nulls_miscounted, column(x, I64)->null_count = 2)
+SPOIL(fewer_buffers, column(x, I64)->n_buffers = 1)
+SPOIL(minus_buffers, column(x, I64)->n_buffers = -1)
+SPOIL(no_buffers, column(x, I64)->buffers = NULL)
+SPOIL(no_values, column(x, I64)->buffers[1] = NULL)
+SPOIL(no_bits, column(x, 1)->buffers[1] = NULL)
+SPOIL(no_offsets, column(x, TEXT)->buffers[1] = NULL)
+SPOIL(no_text, column(x, TEXT)->buffers[2] = NULL)
+
 static void falling_offsets(crossed *x) {
   static const int32_t falling[EACH_ROWS + 1] = {0, 9, 8, 9, 9, 9,
                                                  9, 9, 9, 9, 9, 9};
   column(x, TEXT)->buffers[1] = falling;
 }
+
 static void negative_offsets(crossed *x) {
   static const int32_t negative[EACH_ROWS + 1] = {-2, -1};
   column(x, TEXT)->buffers[1] = negative;
 }
+
 static void falling_wide_offsets(crossed *x) {
   static const int64_t falling[EACH_ROWS + 1] = {0, INT64_MIN};
   column(x, LARGE)->buffers[1] = falling;
 }
-static void short_items(crossed *x) {
-  column(x, LIST)->children[0]->length = 3;
-}
-static void no_items(crossed *x) {
-  column(x, LIST)->children[0] = NULL;
-}
-static void released_items(crossed *x) {
-  column(x, LIST)->children[0]->release = NULL;
-}
-static void minus_items(crossed *x) {
-  column(x, LIST)->children[0]->length = -1;
-}
-static void short_part(crossed *x) {
-  column(x, STRUCT)->children[1]->length = 4;
-  column(x, STRUCT)->children[1]->null_count = -1;
-}
-static void no_dictionary(crossed *x) {
-  column(x, DICT)->dictionary = NULL;
-}
-static void dictionary_of_a_number(crossed *x) {
-  column(x, I64)->dictionary = column(x, DICT)->dictionary;
-}
-static void short_dictionary(crossed *x) {
-  column(x, DICT)->dictionary->length = 3;
-}
-static void dictionary_in_dictionary(crossed *x) {
-  column(x, DICT)->dictionary = column(x, DICT);
-}
+
+SPOIL(short_items, column(x, LIST)->children[0]->length = 3)
+SPOIL(no_items, column(x, LIST)->children[0] = NULL)
+SPOIL(released_items, column(x, LIST)->children[0]->release = NULL)
+SPOIL(minus_items, column(x, LIST)->children[0]->length = -1)
+SPOIL(short_part, column(x, STRUCT)->children[1]->length = 4;
+      column(x, STRUCT)->children[1]->null_count = -1)
+SPOIL(no_dictionary, column(x, DICT)->dictionary = NULL)
+SPOIL(dictionary_of_a_number,
+      column(x, I64)->dictionary = column(x, DICT)->dictionary)
+SPOIL(short_dictionary, column(x, DICT)->dictionary->length = 3)
+SPOIL(dictionary_in_dictionary, column(x, DICT)->dictionary = column(x, DICT))
+
 static void null_rows(crossed *x) {
   static const uint8_t one_null[] = {0xFD, 0xFF};
   x->c_array.buffers[0] = one_null;
@@ -472,8 +394,7 @@ static void indices_of_every_width_are_checked(void **state) {
       uint8_t *indices = (uint8_t *)block;
       each e;
       crossed x;
-      each_init(&e);
-      export_rows(&x, &each_schema, e.columns, 0, EACH_ROWS);
+      export_each(&x, &e, 0, EACH_ROWS);
       for (size_t row = 0; row < EACH_ROWS; row++) {
         indices[row * types[i].width] = (uint8_t)(row % 4);
       }
@@ -530,8 +451,7 @@ static void empty_batches_need_no_buffers(void **state) {
   each e;
   crossed x;
   (void)state;
-  each_init(&e);
-  export_rows(&x, &each_schema, e.columns, 0, 0);
+  export_each(&x, &e, 0, 0);
   for (int i = 0; i < EACH_COLUMNS; i++) {
     for (int64_t k = 0; k < column(&x, i)->n_buffers; k++) {
       column(&x, i)->buffers[k] = NULL;
@@ -557,8 +477,7 @@ static void binary_metadata_is_left_out(void **state) {
   each e;
   crossed x;
   (void)state;
-  each_init(&e);
-  export_rows(&x, &each_schema, e.columns, 0, 1);
+  export_each(&x, &e, 0, 1);
   x.c_schema.metadata =
       "\3\0\0\0\1\0\0\0a\1\0\0\0b\1\0\0\0c\2\0\0\0\0x\1\0\0\0d\1\0\0\0e";
   assert_int_equal(import_rows(&x), OA_OK);

@@ -1,47 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-#include <unistd.h>
-
-#include "base/mem.h"
-#include "config/config.h"
-#include "config/config_table.h"
-#include "config/config_value.h"
-
-#define SECOND UINT64_C(1000000000)
-
-/* A test that is given a fresh configuration. */
-#define WITH(TEST) cmocka_unit_test_setup_teardown(TEST, setup, teardown)
-
-static int setup(void **state) {
-  oa_config *config = malloc(sizeof *config);
-  assert_non_null(config);
-  assert_int_equal(oa_config_init(config), OA_OK);
-  *state = config;
-  return 0;
-}
-
-static int teardown(void **state) {
-  oa_config_reset(*state);
-  free(*state);
-  return 0;
-}
-
-static char *print_all(const oa_config *config) {
-  oa_buf out = {0};
-  assert_int_equal(oa_config_print_yaml(config, &out), OA_OK);
-  assert_int_equal(oa_buf_put_byte(&out, 0), OA_OK);
-  return (char *)out.data;
-}
+#include "config_trial.h"
 
 /* --- values --- */
 

@@ -1,114 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdatomic.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/mem.h"
-#include "otlp_arrow.h"
-
-enum { ANSWER_SIZE = 65536 };
-
-static int setup(void **state) {
-  char *directory = strdup("/tmp/oa_service_XXXXXX");
-  assert_non_null(directory);
-  assert_non_null(mkdtemp(directory));
-  *state = directory;
-  return 0;
-}
-
-static int teardown(void **state) {
-  char command[128];
-  snprintf(command, sizeof command, "rm -r '%s'", (char *)*state);
-  free(*state);
-  return system(command);
-}
-
-static void set(oa_config *config, const char *key, const char *value) {
-  oa_error error = {0};
-  if (oa_config_set(config, key, value, &error) != OA_OK) {
-    fail_msg("%s", error.text);
-  }
-}
-
-/* Files in DIRECTORY, free ports, few threads and no chatter. */
-static oa_config *make_config(const char *directory) {
-  oa_config *config;
-  assert_int_equal(oa_config_new(&config, NULL), OA_OK);
-  set(config, "output_dir", directory);
-  set(config, "protocols.protobuf_port", "0");
-  set(config, "protocols.arrow_flight_port", "0");
-  set(config, "dashboard.port", "0");
-  set(config, "net.io_threads", "2");
-  set(config, "log.level", "error");
-  return config;
-}
-
-static oa_service *start(const oa_config *config) {
-  oa_service *service;
-  oa_error error = {0};
-  if (oa_service_start(&service, config, &error) != OA_OK) {
-    fail_msg("%s", error.text);
-  }
-  return service;
-}
-
-static void stop(oa_service *service) {
-  oa_error error = {0};
-  if (oa_service_stop(service, &error) != OA_OK) {
-    fail_msg("%s", error.text);
-  }
-}
-
-/* A connection to PORT, or -1. */
-static int dial(uint16_t port) {
-  struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
-  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  const int fd = socket(AF_INET, SOCK_STREAM, 0);
-  assert_true(fd >= 0);
-  if (connect(fd, (struct sockaddr *)&to, sizeof to) != 0) {
-    close(fd);
-    return -1;
-  }
-  return fd;
-}
-
-static void get(uint16_t port, const char *path, char *out) {
-  char request[256];
-  size_t len = 0;
-  const int size =
-      snprintf(request, sizeof request,
-               "GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", path);
-  const int fd = dial(port);
-  assert_true(fd >= 0);
-  assert_int_equal(send(fd, request, (size_t)size, MSG_NOSIGNAL), size);
-  for (;;) {
-    const ssize_t n = recv(fd, out + len, ANSWER_SIZE - 1 - len, 0);
-    if (n <= 0) {
-      break;
-    }
-    len += (size_t)n;
-  }
-  out[len] = '\0';
-  close(fd);
-}
+#include "service_trial.h"
 
 static void a_service_listens_flushes_and_stops(void **state) {
   static char answer[ANSWER_SIZE];
-  oa_config *config = make_config(*state);
+  oa_config *config = listening_config(*state);
   oa_service *service = start(config);
   oa_config_free(config);
 
@@ -134,7 +33,7 @@ static void a_service_listens_flushes_and_stops(void **state) {
 }
 
 static void a_listener_that_is_off_has_no_port(void **state) {
-  oa_config *config = make_config(*state);
+  oa_config *config = listening_config(*state);
   set(config, "protocols.protobuf_enabled", "false");
   oa_service *service = start(config);
   assert_int_equal(oa_service_port(service, OA_LISTENER_PROTOBUF), 0);
@@ -153,7 +52,7 @@ static void two_services_live_in_one_process(void **state) {
   char second_directory[128];
   snprintf(second_directory, sizeof second_directory, "%s/second",
            (char *)*state);
-  oa_config *config = make_config(*state);
+  oa_config *config = listening_config(*state);
   oa_service *first = start(config);
   set(config, "output_dir", second_directory);
   oa_service *second = start(config);
@@ -166,7 +65,7 @@ static void two_services_live_in_one_process(void **state) {
 }
 
 static void a_directory_has_one_owner(void **state) {
-  oa_config *config = make_config(*state);
+  oa_config *config = listening_config(*state);
   oa_service *first = start(config);
   oa_service *second = NULL;
   oa_error error = {0};
@@ -188,7 +87,7 @@ static void a_taken_port_leaves_nothing_behind(void **state) {
       {"dashboard.port", OA_LISTENER_DASHBOARD},
   };
   char other_directory[128];
-  oa_config *config = make_config(*state);
+  oa_config *config = listening_config(*state);
   oa_service *first = start(config);
   snprintf(other_directory, sizeof other_directory, "%s/other", (char *)*state);
   set(config, "output_dir", other_directory);
@@ -209,162 +108,6 @@ static void a_taken_port_leaves_nothing_behind(void **state) {
   oa_config_free(config);
 }
 
-/* --- who may send --- */
-
-/* The status of an empty export over HTTP with FIELD, a line of its head. */
-static int export_with(uint16_t port, const char *field) {
-  static char answer[ANSWER_SIZE];
-  char request[512];
-  size_t len = 0;
-  const int size =
-      snprintf(request, sizeof request,
-               "POST /v1/logs HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-               "Content-Type: application/json\r\n%s"
-               "Content-Length: 2\r\n\r\n{}",
-               field);
-  const int fd = dial(port);
-  assert_true(fd >= 0);
-  assert_int_equal(send(fd, request, (size_t)size, MSG_NOSIGNAL), size);
-  for (;;) {
-    const ssize_t n = recv(fd, answer + len, ANSWER_SIZE - 1 - len, 0);
-    if (n <= 0) {
-      break;
-    }
-    len += (size_t)n;
-  }
-  answer[len] = '\0';
-  close(fd);
-  assert_int_equal(strncmp(answer, "HTTP/1.1 ", 9), 0);
-  return (int)strtol(answer + 9, NULL, 10);
-}
-
-static void write_file(const char *path, const char *text) {
-  FILE *file = fopen(path, "w");
-  assert_non_null(file);
-  assert_true(fputs(text, file) >= 0);
-  assert_int_equal(fclose(file), 0);
-}
-
-static void keys_come_and_go_while_it_runs(void **state) {
-  char path[128];
-  oa_error error = {0};
-  oa_config *config = make_config(*state);
-  snprintf(path, sizeof path, "%s/keys", (char *)*state);
-  set(config, "protocols.authentication.auth_type", "bearer_token");
-  set(config, "protocols.authentication.keys_file", path);
-  assert_int_equal(oa_config_check(config, &error), OA_ERR_CONFIG);
-  assert_non_null(strstr(error.text, path));
-  write_file(path, "a: first\n");
-  assert_int_equal(oa_config_check(config, NULL), OA_OK);
-  oa_service *service = start(config);
-  const uint16_t port = oa_service_port(service, OA_LISTENER_ARROW_FLIGHT);
-  assert_int_equal(export_with(port, ""), 401);
-  assert_int_equal(export_with(port, "Authorization: Bearer first\r\n"), 200);
-  write_file(path, "a: second\n");
-  assert_int_equal(oa_service_reload(service, NULL, &error), OA_OK);
-  assert_int_equal(export_with(port, "Authorization: Bearer first\r\n"), 401);
-  assert_int_equal(export_with(port, "Authorization: Bearer second\r\n"), 200);
-  write_file(path, "second\n");
-  assert_int_equal(oa_service_reload(service, NULL, &error), OA_ERR_CONFIG);
-  assert_int_equal(error.code, OA_ERR_CONFIG);
-  assert_non_null(strstr(error.text, ":1: is not a key"));
-  assert_int_equal(export_with(port, "Authorization: Bearer second\r\n"), 200);
-  assert_int_equal(oa_service_reload(NULL, NULL, &error), OA_ERR_CONFIG);
-  stop(service);
-  oa_config_free(config);
-}
-
-/* Where TEXT stands in what the service says of itself, or NULL. */
-static const char *find_metric(oa_service *service, const char *text) {
-  static char answer[ANSWER_SIZE];
-  get(oa_service_port(service, OA_LISTENER_DASHBOARD), "/metrics", answer);
-  return strstr(answer, text);
-}
-
-static bool is_written_within(oa_service *service, int ms) {
-  for (; ms > 0; ms -= 20) {
-    if (find_metric(service,
-                    "otlp_arrow_stored_items_total{signal=\"logs\"} 1") !=
-        NULL) {
-      return true;
-    }
-    nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
-  }
-  return false;
-}
-
-static void send_log_record(const oa_service *service) {
-  static const char body[] =
-      "{\"resourceLogs\":[{\"scopeLogs\":[{\"logRecords\":[{}]}]}]}";
-  char request[512];
-  char answer[64];
-  const int size = snprintf(request, sizeof request,
-                            "POST /v1/logs HTTP/1.1\r\nHost: x\r\n"
-                            "Content-Type: application/json\r\n"
-                            "Content-Length: %zu\r\n\r\n%s",
-                            sizeof body - 1, body);
-  const int fd = dial(oa_service_port(service, OA_LISTENER_PROTOBUF));
-  assert_int_equal(send(fd, request, (size_t)size, MSG_NOSIGNAL), size);
-  assert_true(recv(fd, answer, sizeof answer, 0) > 12);
-  assert_memory_equal(answer, "HTTP/1.1 200", 12);
-  close(fd);
-}
-
-static void a_reload_puts_a_new_configuration_in_force(void **state) {
-  oa_config *config = make_config(*state);
-  set(config, "write_interval_secs", "3600");
-  oa_service *service = start(config);
-  send_log_record(service);
-  assert_false(is_written_within(service, 300));
-  set(config, "write_interval_secs", "0.05");
-  set(config, "net.io_threads", "1"); /* stays as it is until a restart */
-  assert_int_equal(oa_service_reload(service, config, NULL), OA_OK);
-  assert_true(is_written_within(service, 10000));
-  stop(service);
-  oa_config_free(config);
-}
-
-static void a_wrong_configuration_is_not_put_in_force(void **state) {
-  oa_error error = {0};
-  oa_config *config = make_config(*state);
-  set(config, "write_interval_secs", "3600");
-  oa_service *service = start(config);
-  send_log_record(service);
-  set(config, "write_interval_secs", "0.05");
-  set(config, "protocols.protobuf_port", "4317");
-  set(config, "protocols.arrow_flight_port", "4317");
-  assert_int_equal(oa_service_reload(service, config, &error), OA_ERR_CONFIG);
-  assert_non_null(strstr(error.text, "arrow_flight_port"));
-  assert_false(is_written_within(service, 500));
-  stop(service);
-  oa_config_free(config);
-}
-
-static void a_reload_without_memory_changes_nothing(void **state) {
-  oa_config *config = make_config(*state);
-  set(config, "protocols.authentication.auth_type", "api_key");
-  set(config, "protocols.authentication.credentials.key", "first");
-  oa_service *service = start(config);
-  const uint16_t port = oa_service_port(service, OA_LISTENER_PROTOBUF);
-  set(config, "protocols.authentication.credentials.key", "second");
-  int64_t n = 0;
-  for (;; n++) {
-    oa_mem_fail_after(n);
-    const oa_status status = oa_service_reload(service, config, NULL);
-    oa_mem_fail_after(-1);
-    if (status == OA_OK) {
-      break;
-    }
-    assert_int_equal(status, OA_ERR_NOMEM);
-    assert_int_equal(export_with(port, "X-API-Key: first\r\n"), 200);
-  }
-  assert_true(n > 5);
-  assert_int_equal(export_with(port, "X-API-Key: first\r\n"), 401);
-  assert_int_equal(export_with(port, "X-API-Key: second\r\n"), 200);
-  stop(service);
-  oa_config_free(config);
-}
-
 /* --- is it alive --- */
 
 /* Stands still, as a program's own check may when it asks elsewhere. */
@@ -382,7 +125,7 @@ static void a_thread_that_stands_still_is_named(void **state) {
   atomic_int held = 0;
   const oa_authenticator slow = {.context = &held, .check = dawdle};
   oa_error error = {0};
-  oa_config *config = make_config(*state);
+  oa_config *config = listening_config(*state);
   set(config, "net.io_threads", "1");
   assert_int_equal(oa_config_set_authenticator(config, &slow, NULL), OA_OK);
   oa_service *service = start(config);
@@ -435,7 +178,7 @@ static void sockets_of_the_program_are_served(void **state) {
       OA_LISTENER_PROTOBUF, OA_LISTENER_ARROW_FLIGHT, OA_LISTENER_DASHBOARD};
   uint16_t ports[3];
   int fds[3];
-  oa_config *config = make_config(*state);
+  oa_config *config = listening_config(*state);
   for (size_t i = 0; i < 3; i++) {
     fds[i] = listening(&ports[i]);
     assert_int_equal(oa_config_set_socket(config, all[i], fds[i], NULL), OA_OK);
@@ -464,7 +207,7 @@ static void other_descriptors_are_no_sockets_to_serve(void **state) {
   uint16_t port;
   oa_error error = {0};
   oa_service *service = NULL;
-  oa_config *config = make_config(*state);
+  oa_config *config = listening_config(*state);
   assert_int_equal(
       oa_config_set_socket(config, OA_LISTENER_PROTOBUF, 2, &error),
       OA_ERR_CONFIG);
@@ -486,6 +229,8 @@ static void other_descriptors_are_no_sockets_to_serve(void **state) {
   oa_config_free(config);
 }
 
+/* --- who may send --- */
+
 static int has_pass(void *context, const oa_sender *sender, const char **name) {
   size_t len = 0;
   const char *value = sender->field(sender->request, "x-pass", &len);
@@ -499,7 +244,7 @@ static void a_program_decides_who_may_send(void **state) {
   const oa_authenticator mine = {.context = pass, .check = has_pass};
   const oa_authenticator broken = {.context = pass};
   oa_error error = {0};
-  oa_config *config = make_config(*state);
+  oa_config *config = listening_config(*state);
   assert_int_equal(oa_config_set_authenticator(NULL, &mine, NULL),
                    OA_ERR_CONFIG);
   assert_int_equal(oa_config_set_authenticator(config, &broken, NULL),
@@ -520,9 +265,11 @@ static void a_program_decides_who_may_send(void **state) {
   oa_config_free(config);
 }
 
+/* --- what cannot start --- */
+
 static void a_certificate_that_is_none_starts_nothing(void **state) {
   char path[128];
-  oa_config *config = make_config(*state);
+  oa_config *config = listening_config(*state);
   oa_service *service = NULL;
   oa_error error = {0};
   snprintf(path, sizeof path, "%s/none.pem", (char *)*state);
@@ -539,7 +286,7 @@ static void a_certificate_that_is_none_starts_nothing(void **state) {
 }
 
 static void a_bad_configuration_starts_nothing(void **state) {
-  oa_config *config = make_config(*state);
+  oa_config *config = listening_config(*state);
   oa_service *service = NULL;
   oa_error error = {0};
   set(config, "protocols.protobuf_port", "4317");
@@ -550,7 +297,7 @@ static void a_bad_configuration_starts_nothing(void **state) {
 }
 
 static void any_allocation_may_fail(void **state) {
-  oa_config *config = make_config(*state);
+  oa_config *config = listening_config(*state);
   set(config, "net.io_threads", "1");
   set(config, "protocols.authentication.auth_type", "api_key");
   set(config, "protocols.authentication.credentials.key", "k");
@@ -571,26 +318,20 @@ static void any_allocation_may_fail(void **state) {
   oa_config_free(config);
 }
 
-#define WITH(TEST) cmocka_unit_test_setup_teardown(TEST, setup, teardown)
-
 int main(void) {
   const struct CMUnitTest tests[] = {
-      WITH(a_service_listens_flushes_and_stops),
-      WITH(a_listener_that_is_off_has_no_port),
-      WITH(two_services_live_in_one_process),
-      WITH(a_directory_has_one_owner),
-      WITH(a_taken_port_leaves_nothing_behind),
-      WITH(keys_come_and_go_while_it_runs),
-      WITH(a_reload_puts_a_new_configuration_in_force),
-      WITH(a_wrong_configuration_is_not_put_in_force),
-      WITH(a_reload_without_memory_changes_nothing),
-      WITH(a_thread_that_stands_still_is_named),
-      WITH(sockets_of_the_program_are_served),
-      WITH(other_descriptors_are_no_sockets_to_serve),
-      WITH(a_program_decides_who_may_send),
-      WITH(a_certificate_that_is_none_starts_nothing),
-      WITH(a_bad_configuration_starts_nothing),
-      WITH(any_allocation_may_fail),
+      IN_DIRECTORY(a_service_listens_flushes_and_stops),
+      IN_DIRECTORY(a_listener_that_is_off_has_no_port),
+      IN_DIRECTORY(two_services_live_in_one_process),
+      IN_DIRECTORY(a_directory_has_one_owner),
+      IN_DIRECTORY(a_taken_port_leaves_nothing_behind),
+      IN_DIRECTORY(a_thread_that_stands_still_is_named),
+      IN_DIRECTORY(sockets_of_the_program_are_served),
+      IN_DIRECTORY(other_descriptors_are_no_sockets_to_serve),
+      IN_DIRECTORY(a_program_decides_who_may_send),
+      IN_DIRECTORY(a_certificate_that_is_none_starts_nothing),
+      IN_DIRECTORY(a_bad_configuration_starts_nothing),
+      IN_DIRECTORY(any_allocation_may_fail),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,19 +34,6 @@ static bool knows_boot(const trial *t) {
   return knows;
 }
 
-/* A file of the stream "traces" with the batches 0 and 10, left open by a
- * power cut.  *SECOND is where the second one begins. */
-static void leave_open(trial *t, char path[TRIAL_PATH], size_t *second) {
-  open_trial(t);
-  append(t, 0);
-  *second = (size_t)t->store->streams[0].file.length;
-  append(t, 10);
-  list_files(t, "traces", ".arrow", &files);
-  memcpy(path, files.paths[0], TRIAL_PATH);
-  crash_trial(t);
-  restart_machine(t);
-}
-
 /* The last text's end does not arrive: the frames stay whole. */
 static void lose_values(const char *path, size_t second) {
   static const int32_t end[] = {6, 10};
@@ -63,13 +50,54 @@ static void lose_values(const char *path, size_t second) {
   free(bytes);
 }
 
-static void tick_until_done(const trial *t) {
+/* A trial with one file, files.paths[0], of the stream "traces" with the
+ * batches 0 and 10, left open by a power cut; DAMAGED: in the second one. */
+static trial *leave_open(bool damaged) {
+  trial *t = new_trial();
+  open_trial(t);
+  append(t, 0);
+  const size_t second = (size_t)t->store->streams[0].file.length;
+  append(t, 10);
+  list_files(t, "traces", ".arrow", &files);
+  crash_trial(t);
+  restart_machine(t);
+  if (damaged) {
+    lose_values(files.paths[0], second);
+  }
+  return t;
+}
+
+static bool is_done(const trial *t) {
+  return t->store->streams[0].inspected == 0;
+}
+
+static bool has_failed(const trial *t) {
+  return stats_of(t).write_errors > 0;
+}
+
+static void tick_until(const trial *t, bool (*is_so)(const trial *t)) {
   const struct timespec pause = {.tv_nsec = 1000000};
-  for (int i = 0; i < PATIENCE_MS && t->store->streams[0].inspected > 0; i++) {
+  for (int i = 0; i < PATIENCE_MS && !is_so(t); i++) {
     oa_store_tick(t->store);
     nanosleep(&pause, NULL);
   }
-  assert_int_equal(t->store->streams[0].inspected, 0);
+  assert_true(is_so(t));
+}
+
+/* Starts while the disk gives FAULT for writing, and until that was met: one
+ * file is still to be mended. */
+static void open_on_bad_disk(trial *t, int fault) {
+  open_trial(t);
+  set_fault(FAULT_STAY, 1, fault);
+  tick_until(t, has_failed);
+  set_fault(FAULT_NONE, 0, 0);
+  assert_int_equal(t->store->streams[0].inspected, 1);
+}
+
+/* After close_trial(). */
+static void expect_batches(const trial *t, size_t count) {
+  read_stream(t, "traces", &rows);
+  assert_int_equal(rows.count, count * TRIAL_ROWS);
 }
 
 /* Ends as kill -9 does: what is being read stays as it is. */
@@ -85,12 +113,8 @@ static void kill_trial(trial *t) {
 
 static void new_data_is_taken_while_old_files_are_read(void **state) {
   (void)state;
-  trial *t = new_trial();
-  char path[TRIAL_PATH];
-  size_t second;
   oa_store_scan scan;
-  leave_open(t, path, &second);
-  lose_values(path, second);
+  trial *t = leave_open(true);
   open_trial(t);
   const oa_series *stream = &t->store->streams[0];
   assert_int_equal(stream->inspected, 1);
@@ -98,19 +122,18 @@ static void new_data_is_taken_while_old_files_are_read(void **state) {
   assert_int_equal(oa_store_seal(t->store, NULL), OA_OK);
   /* Until the first is ended the second is not noted as all that is. */
   assert_int_equal(oa_mark_read(stream->dir, OA_MARK_SEALED), 0);
-  assert_int_equal(oa_store_scan_file(path, &scan, NULL), OA_OK);
+  assert_int_equal(oa_store_scan_file(files.paths[0], &scan, NULL), OA_OK);
   assert_false(scan.ended);
   assert_false(knows_boot(t));
 
-  tick_until_done(t);
+  tick_until(t, is_done);
   assert_int_equal(oa_mark_read(stream->dir, OA_MARK_SEALED), 2);
   assert_true(knows_boot(t));
   assert_int_equal(stats_of(t).files_recovered, 1);
   assert_int_equal(stats_of(t).files_corrupt, 1);
   assert_null(t->store->inspector); /* its thread is gone */
   close_trial(t);
-  read_stream(t, "traces", &rows);
-  assert_int_equal(rows.count, 2 * TRIAL_ROWS);
+  expect_batches(t, 2);
   assert_int_equal(count_batch(&rows, 0), 1);
   assert_int_equal(count_batch(&rows, 20), 1);
   free_trial(t);
@@ -118,25 +141,17 @@ static void new_data_is_taken_while_old_files_are_read(void **state) {
 
 static void a_stop_waits_for_what_is_being_read(void **state) {
   (void)state;
-  trial *t = new_trial();
-  char path[TRIAL_PATH];
-  size_t second;
-  leave_open(t, path, &second);
+  trial *t = leave_open(false);
   open_trial(t);
   close_trial(t);
   assert_true(knows_boot(t));
-  read_stream(t, "traces", &rows);
-  assert_int_equal(rows.count, 2 * TRIAL_ROWS);
+  expect_batches(t, 2);
   free_trial(t);
 }
 
 static void a_kill_meanwhile_has_the_next_start_read_them(void **state) {
   (void)state;
-  trial *t = new_trial();
-  char path[TRIAL_PATH];
-  size_t second;
-  leave_open(t, path, &second);
-  lose_values(path, second);
+  trial *t = leave_open(true);
   for (int i = 0; i < 3; i++) {
     open_trial(t);
     assert_int_equal(t->store->streams[0].inspected, 1 + i);
@@ -145,11 +160,10 @@ static void a_kill_meanwhile_has_the_next_start_read_them(void **state) {
     assert_false(knows_boot(t));
   }
   open_trial(t);
-  tick_until_done(t);
+  tick_until(t, is_done);
   close_trial(t);
   assert_true(knows_boot(t));
-  read_stream(t, "traces", &rows);
-  assert_int_equal(rows.count, 4 * TRIAL_ROWS);
+  expect_batches(t, 4);
   for (int i = 0; i < 4; i++) {
     assert_int_equal(count_batch(&rows, i == 0 ? 0 : 20 * i), 1);
   }
@@ -158,13 +172,10 @@ static void a_kill_meanwhile_has_the_next_start_read_them(void **state) {
 
 static void a_file_that_is_removed_meanwhile_is_no_fault(void **state) {
   (void)state;
-  trial *t = new_trial();
-  char path[TRIAL_PATH];
-  size_t second;
-  leave_open(t, path, &second);
+  trial *t = leave_open(false);
   open_trial(t);
-  unlink(path);
-  tick_until_done(t);
+  unlink(files.paths[0]);
+  tick_until(t, is_done);
   assert_int_equal(stats_of(t).write_errors, 0);
   assert_true(knows_boot(t));
   close_trial(t);
@@ -173,22 +184,10 @@ static void a_file_that_is_removed_meanwhile_is_no_fault(void **state) {
 
 static void a_file_that_cannot_be_mended_is_read_again_later(void **state) {
   (void)state;
-  trial *t = new_trial();
-  char path[TRIAL_PATH];
-  size_t second;
-  const struct timespec pause = {.tv_nsec = 1000000};
-  leave_open(t, path, &second);
+  trial *t = leave_open(false);
   machine.wall_ns = TRIAL_WALL;
   machine.mono_ns = TRIAL_SECOND;
-  open_trial(t);
-  set_fault(FAULT_STAY, 1, EIO);
-  for (int i = 0; i < PATIENCE_MS && stats_of(t).write_errors == 0; i++) {
-    oa_store_tick(t->store);
-    nanosleep(&pause, NULL);
-  }
-  assert_true(stats_of(t).write_errors > 0);
-  set_fault(FAULT_NONE, 0, 0);
-  assert_int_equal(t->store->streams[0].inspected, 1);
+  open_on_bad_disk(t, EIO);
   assert_false(knows_boot(t));
   /* A file of this run need not wait for it. */
   append(t, 20);
@@ -197,45 +196,29 @@ static void a_file_that_cannot_be_mended_is_read_again_later(void **state) {
   oa_store_tick(t->store);
   assert_false(t->store->streams[0].unsealed);
   machine.mono_ns += 3600 * TRIAL_SECOND;
-  tick_until_done(t);
+  tick_until(t, is_done);
   oa_store_tick(t->store); /* the last of both may have been our own file */
   assert_true(knows_boot(t));
   close_trial(t);
-  read_stream(t, "traces", &rows);
-  assert_int_equal(rows.count, 3 * TRIAL_ROWS);
+  expect_batches(t, 3);
   free_trial(t);
 }
 
 static void a_stop_mends_what_could_not_be_mended_before(void **state) {
   (void)state;
-  trial *t = new_trial();
-  char path[TRIAL_PATH];
-  size_t second;
-  const struct timespec pause = {.tv_nsec = 1000000};
-  leave_open(t, path, &second);
-  open_trial(t);
-  set_fault(FAULT_STAY, 1, ENOSPC);
-  for (int i = 0; i < PATIENCE_MS && stats_of(t).write_errors == 0; i++) {
-    oa_store_tick(t->store);
-    nanosleep(&pause, NULL);
-  }
-  set_fault(FAULT_NONE, 0, 0);
-  assert_int_equal(t->store->streams[0].inspected, 1);
+  trial *t = leave_open(false);
+  open_on_bad_disk(t, ENOSPC);
   close_trial(t);
-  read_stream(t, "traces", &rows);
-  assert_int_equal(rows.count, 2 * TRIAL_ROWS);
+  expect_batches(t, 2);
   free_trial(t);
 }
 
 static void what_is_not_read_in_time_is_left(void **state) {
   (void)state;
-  trial *t = new_trial();
-  char path[TRIAL_PATH];
-  size_t second;
   oa_inspector *inspector = NULL;
-  leave_open(t, path, &second);
+  trial *t = leave_open(false);
   open_trial(t);
-  tick_until_done(t);
+  tick_until(t, is_done);
   assert_int_equal(oa_inspector_new(&inspector), OA_OK);
   const oa_name name = {.seq = 1};
   /* The first alone may be done before the end is there. */
@@ -259,12 +242,8 @@ static void what_is_not_read_in_time_is_left(void **state) {
 
 static void memory_that_is_refused_ends_the_start_alone(void **state) {
   (void)state;
-  trial *t = new_trial();
-  char path[TRIAL_PATH];
-  size_t second;
   oa_status status = OA_ERR_NOMEM;
-  leave_open(t, path, &second);
-  lose_values(path, second);
+  trial *t = leave_open(true);
   for (long n = 0; status != OA_OK; n++) {
     assert_true(n < 10000);
     restart_machine(t);
@@ -275,10 +254,9 @@ static void memory_that_is_refused_ends_the_start_alone(void **state) {
   /* The thread may have been refused some, which costs a second look. */
   machine.wall_ns = TRIAL_WALL;
   machine.mono_ns = oa_store_os_default.monotonic_ns() + 3600 * TRIAL_SECOND;
-  tick_until_done(t);
+  tick_until(t, is_done);
   close_trial(t);
-  read_stream(t, "traces", &rows);
-  assert_int_equal(rows.count, TRIAL_ROWS);
+  expect_batches(t, 1);
   free_trial(t);
 }
 
