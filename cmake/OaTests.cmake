@@ -6,7 +6,7 @@ pkg_check_modules(OA_CMOCKA REQUIRED IMPORTED_TARGET cmocka)
 
 # Tests that start threads run under ThreadSanitizer too (`./dev tsan`).
 set(OA_THREAD_TESTS
-  "^test_(net_|grpc_|pipeline|writer|store|admin|service|receive|account|log|counters|c_data$)")
+  "^test_(net_|grpc_|pipeline|writer|store|forward|admin|service|shelf|mock|receive|account|log|counters|c_data$)")
 add_custom_target(oa_thread_tests)
 
 function(oa_unit_test name source)

@@ -218,12 +218,14 @@ static int fail(const oa_error *error) {
 /* A service without ports, which writes to DIRECTORY. */
 static oa_status start(oa_service **out, const char *directory,
                        oa_error *error) {
+  oa_options options = {.size = sizeof options};
   oa_config *config;
   oa_status status = oa_config_new_embedded(&config, error);
   if (status != OA_OK) {
     return status;
   }
-  status = oa_config_set(config, "output_dir", directory, error);
+  options.output_dir = directory;
+  status = oa_config_set_options(config, &options, error);
   if (status == OA_OK) {
     status = oa_service_start(out, config, error);
   }

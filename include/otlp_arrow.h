@@ -107,6 +107,26 @@ OA_API oa_status oa_config_set_authenticator(
 OA_API oa_status oa_config_set_sink(oa_config *config, const oa_sink *sink,
                                     oa_error *error);
 
+/* Has the service take requests of CODEC's content type by HTTP POST to
+ * /v1/traces, /v1/metrics and /v1/logs; at most OA_MAX_CODECS of them.  The
+ * struct and its content type are copied.  One without decode() takes nothing.
+ * OA_ERR_CONFIG: both functions are missing, or the content type is none,
+ * OTLP's own or already there; OA_ERR_LIMIT, OA_ERR_NOMEM. */
+OA_API oa_status oa_config_add_codec(oa_config *config, const oa_codec *codec,
+                                     oa_error *error);
+
+/* Has EXPORTER send on what is stored; NULL: nobody does.  The struct is
+ * copied.  Not together with a sink: oa_service_start() says so. */
+OA_API oa_status oa_config_set_exporter(oa_config *config,
+                                        const oa_exporter *exporter,
+                                        oa_error *error);
+
+/* Has BREAKER say when the exporter may try, in place of
+ * forwarding.circuit_breaker; NULL goes back to that.  The struct is copied. */
+OA_API oa_status oa_config_set_breaker(oa_config *config,
+                                       const oa_breaker *breaker,
+                                       oa_error *error);
+
 /* Has SINK take the log lines of log.level and above, in place of standard
  * error; NULL goes back to that.  The struct is copied. */
 OA_API oa_status oa_config_set_log(oa_config *config, const oa_log_sink *sink,
@@ -192,6 +212,8 @@ OA_API oa_status oa_service_stop(oa_service *service, oa_error *error);
 
 #include "otlp_arrow_builder.h"
 #include "otlp_arrow_export.h"
+#include "otlp_arrow_mock.h"
+#include "otlp_arrow_options.h"
 #include "otlp_arrow_reader.h"
 #include "otlp_arrow_stored.h"
 #include "otlp_arrow_verify.h"

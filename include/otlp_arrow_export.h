@@ -57,8 +57,8 @@ OA_API oa_status oa_service_export(struct oa_service *service, oa_signal signal,
                                    oa_form form, const void *bytes, size_t len,
                                    oa_export_result *result, oa_error *error);
 
-/* The same with what BUILDER has, which stays as it is.  Also what
- * oa_builder_finish() returns. */
+/* The same with what BUILDER has, which stays in it, to be sent again or reset;
+ * it is closed as by oa_builder_finish().  Also what that returns. */
 OA_API oa_status oa_service_export_built(struct oa_service *service,
                                          oa_builder *builder,
                                          oa_export_result *result,
@@ -85,15 +85,25 @@ typedef struct oa_signal_stats {
   uint64_t refused;  /* requests of which nothing was taken */
 } oa_signal_stats;
 
+/* What became of the stored rows of one signal since the start, with an
+ * exporter (oa_config_set_exporter()). */
+typedef struct oa_forward_signal_stats {
+  uint64_t forwarded;   /* delivered */
+  uint64_t passed_over; /* refused for good, too old, or gone from the disk */
+  uint64_t waiting;     /* to be delivered, those of earlier runs included */
+} oa_forward_signal_stats;
+
 typedef struct oa_service_stats {
   size_t size;                /* sizeof, set by the caller */
   oa_signal_stats signals[3]; /* by oa_signal */
   uint64_t bytes_buffered;
-  uint64_t memory_used; /* of memory_limit */
+  uint64_t memory_used;                /* of memory_limit */
+  oa_forward_signal_stats forwards[3]; /* by oa_signal */
 } oa_service_stats;
 
 /* received = rejected + stored + given_up + buffered at any moment.  Also after
- * the shutdown. */
+ * the shutdown.  What lies behind STATS->size is not touched, so that a program
+ * may be older than the library. */
 OA_API oa_status oa_service_get_stats(struct oa_service *service,
                                       oa_service_stats *stats, oa_error *error);
 

@@ -44,7 +44,7 @@ PUBLIC_BASE = ("otlp_arrow_base.h", "otlp_arrow_extend.h")
 PUBLIC_ARROW = "otlp_arrow_c_data.h"
 
 LIBRARIES = {
-    "uv.h": {"base", "net", "store", "ingest", "service"},
+    "uv.h": {"base", "net", "store", "forward", "ingest", "service"},
     "nghttp2/": {"net"},
     "openssl/": {"net", "receive", "service"},
     "libdeflate.h": {"codec"},

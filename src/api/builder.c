@@ -326,20 +326,25 @@ static void guess_widths(oa_builder *b) {
   b->width[OA_FRAME_METRIC][1] = 2;   /* the Gauge, Sum, ... */
 }
 
+void oa_builder_init(oa_builder *b, oa_signal signal) {
+  memset(b, 0, sizeof *b);
+  b->signal = signal;
+  b->limit = INT32_MAX; /* protobuf readers refuse more */
+  guess_widths(b);
+  oa_builder_reset(b);
+}
+
 oa_status oa_builder_new(oa_builder **out, oa_signal signal, oa_error *error) {
   if (out == NULL || (unsigned)signal >= OA_SIGNAL_COUNT) {
     return oa_error_set(error, OA_ERR_CONFIG,
                         out == NULL ? "there is no place for the builder"
                                     : "there is no signal of this number");
   }
-  oa_builder *b = oa_calloc(1, sizeof *b);
+  oa_builder *b = oa_malloc(sizeof *b);
   if (b == NULL) {
     return oa_error_set(error, OA_ERR_NOMEM, "no memory for a builder");
   }
-  b->signal = signal;
-  b->limit = INT32_MAX; /* protobuf readers refuse more */
-  guess_widths(b);
-  oa_builder_reset(b);
+  oa_builder_init(b, signal);
   *out = b;
   return OA_OK;
 }

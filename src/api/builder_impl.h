@@ -71,6 +71,10 @@ struct oa_builder {
   oa_frame frame[OA_BUILD_MAX_FRAMES];
 };
 
+/* Makes B, which is uninitialized memory, an empty builder that owns nothing
+ * yet; what it takes later is in its `emit.out`. */
+void oa_builder_init(oa_builder *b, oa_signal signal);
+
 static inline bool oa_builder_ready(const oa_builder *b) {
   return b != NULL && b->error.code == OA_OK;
 }

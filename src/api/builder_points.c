@@ -153,12 +153,12 @@ void oa_build_histogram_point(oa_builder *b, const oa_histogram_point *point) {
 
 /* --- exponential histograms --- */
 
-/* What the counts take as varints; a failure is noted when they cannot be or
- * fit. */
+/* What the counts take as varints, which is added to NEED; a failure is noted
+ * when they cannot be or fit. */
 static size_t counts_size(oa_builder *b, const char *name,
-                          const oa_buckets *buckets) {
+                          const oa_buckets *buckets, size_t *need) {
   size_t size = 0;
-  size_t least = 0; /* a count takes a byte or more */
+  size_t least = *need; /* a count takes a byte or more */
   if (!oa_builder_counted(b, name, buckets->counts, buckets->count, 1,
                           &least)) {
     return 0;
@@ -166,6 +166,11 @@ static size_t counts_size(oa_builder *b, const char *name,
   for (size_t i = 0; i < buckets->count && size <= b->limit; i++) {
     size += oa_varint_size(buckets->counts[i]);
   }
+  if (size > b->limit - *need) {
+    oa_builder_no_room(b, SIZE_MAX);
+    return 0;
+  }
+  *need += size;
   return size;
 }
 
@@ -210,14 +215,16 @@ void oa_build_exponential_histogram_point(
       !has_ok(b, p->has)) {
     return;
   }
-  const size_t positive = counts_size(b, "positive.counts", &p->positive);
-  const size_t negative = counts_size(b, "negative.counts", &p->negative);
+  size_t need = 0;
+  const size_t positive =
+      counts_size(b, "positive.counts", &p->positive, &need);
+  const size_t negative =
+      counts_size(b, "negative.counts", &p->negative, &need);
   if (!oa_builder_ready(b) || !open_point(b, OA_FRAME_EXPONENTIAL_POINT)) {
     return;
   }
-  uint8_t *at =
-      oa_builder_room(b, 8 * OA_FIELD_FIXED64 + 4 * OA_FIELD_VARINT +
-                             4 * OA_FIELD_BYTES + positive + negative);
+  uint8_t *at = oa_builder_room(b, 8 * OA_FIELD_FIXED64 + 4 * OA_FIELD_VARINT +
+                                       4 * OA_FIELD_BYTES + need);
   if (at == NULL) {
     return;
   }

@@ -28,10 +28,30 @@ static void import(batch *b, const struct ArrowSchema *schema,
   }
 }
 
+/* Bytes of values that lie before those of ARRAY, which is a part of a longer
+ * one. */
+static uint64_t size_before(const oa_field *field, const oa_array *array) {
+  const int32_t *narrow = array->offsets;
+  const int64_t *wide = array->offsets;
+  if (array->offsets == NULL) {
+    return 0;
+  }
+  switch (field->type) {
+    case OA_TYPE_UTF8:
+    case OA_TYPE_BINARY:
+      return (uint64_t)narrow[0];
+    case OA_TYPE_LARGE_UTF8:
+    case OA_TYPE_LARGE_BINARY:
+      return (uint64_t)wide[0];
+    default:
+      return 0;
+  }
+}
+
 /* Bytes of ARRAY's rows, about as a message would have them. */
 static uint64_t size_of(const oa_field *field, const oa_array *array) {
   uint64_t sum = array->validity == NULL ? 0 : (uint64_t)array->length / 8;
-  sum += array->values_size;
+  sum += array->values_size - size_before(field, array);
   if (array->offsets != NULL) {
     sum += (uint64_t)array->length * sizeof(int32_t);
   }
@@ -70,6 +90,7 @@ oa_status oa_service_export_arrow(oa_service *service, oa_signal signal,
                                   const struct ArrowArray *array,
                                   oa_export_result *result, oa_error *error) {
   batch b = {.status = OA_OK};
+  oa_export_clear(result);
   if (service == NULL || schema == NULL || array == NULL) {
     return oa_refuse_null(error);
   }

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "otlp/otlp.h"
 #include "otlp/text.h"
+#include "store/load.h"
 
 oa_status oa_reader_fail(const oa_reader *reader, oa_status status,
                          const oa_error *problem, oa_error *error) {
@@ -18,82 +19,15 @@ oa_status oa_reader_fail(const oa_reader *reader, oa_status status,
   return oa_error_set(error, status, "%s: %s", reader->path, text);
 }
 
-/* Makes sure that the first WANT bytes of the message are in memory.  They
- * are, as far as the file has them: *HAVE says how many. */
-static oa_status load(oa_reader *reader, size_t want, size_t *have,
-                      oa_error *error) {
-  struct stat info;
-
-  if (fstat(reader->fd, &info) != 0) {
-    return oa_error_set(error, OA_ERR_IO, "%s", strerror(errno));
-  }
-  /* Memory for what is there, not for what a message claims. */
-  const uint64_t size = (uint64_t)info.st_size;
-  const uint64_t left = size > reader->offset ? size - reader->offset : 0;
-  if (want > left) {
-    want = (size_t)left;
-  }
-  if (want > reader->message.len &&
-      oa_buf_reserve(&reader->message, want - reader->message.len) != OA_OK) {
-    return oa_error_set(error, OA_ERR_NOMEM, "no memory for a message");
-  }
-  while (reader->message.len < want) {
-    const ssize_t n =
-        pread(reader->fd, reader->message.data + reader->message.len,
-              want - reader->message.len,
-              (off_t)(reader->offset + reader->message.len));
-    if (n < 0 && errno == EINTR) {
-      continue;
-    }
-    if (n < 0) {
-      return oa_error_set(error, OA_ERR_IO, "%s", strerror(errno));
-    }
-    if (n == 0) {
-      break; /* cut while we read */
-    }
-    reader->message.len += (size_t)n;
-  }
-  *have = reader->message.len;
-  return OA_OK;
-}
-
-typedef struct frame {
-  size_t len;
-  oa_ipc_event event;
-  int64_t rows;
-} frame;
-
-/* Brings the next message into memory, whole.  OA_END: nothing is there;
- * OA_ERR_TRUNCATED: not all of it; neither is a failure, so both leave ERROR
- * as it is. */
-static oa_status load_message(oa_reader *reader, frame *out, oa_error *error) {
-  enum { FIRST_READ = 4096 };
-  size_t want = FIRST_READ;
-  size_t have = 0;
-  oa_error problem;
-
-  reader->message.len = 0;
-  for (;;) {
-    OA_TRY(load(reader, want, &have, error));
-    size_t used = 0;
-    const oa_status status = oa_ipc_skip(reader->message.data, have, &used,
-                                         &out->event, &out->rows, &problem);
-    if (status == OA_OK || status == OA_END) {
-      out->len = used;
-      return status;
-    }
-    if (status != OA_ERR_TRUNCATED) {
-      return oa_error_set(error, status, "%s", problem.text);
-    }
-    if (have < want || used <= have) {
-      return status;
-    }
-    want = used;
-  }
+/* Brings the next message into memory; see oa_load_message(). */
+static oa_status load_message(oa_reader *reader, oa_loaded *out,
+                              oa_error *error) {
+  return oa_load_message(reader->fd, reader->offset, &reader->message, out,
+                         error);
 }
 
 /* Reads or skips the message in memory and moves on behind it. */
-static oa_status take_message(oa_reader *reader, const frame *message,
+static oa_status take_message(oa_reader *reader, const oa_loaded *message,
                               oa_reader_step step, oa_error *error) {
   oa_ipc_event event = message->event;
 
@@ -108,7 +42,7 @@ static oa_status take_message(oa_reader *reader, const frame *message,
 
 oa_status oa_reader_advance(oa_reader *reader, oa_reader_step step,
                             int64_t *rows, oa_error *error) {
-  frame message;
+  oa_loaded message;
 
   reader->columns = NULL;
   reader->is_bound = false;
@@ -189,7 +123,7 @@ static oa_status open_file(oa_reader *reader, oa_error *error) {
 }
 
 static oa_status read_schema(oa_reader *reader, oa_error *error) {
-  frame message;
+  oa_loaded message;
 
   oa_status status = load_message(reader, &message, error);
   if (status == OA_END || status == OA_ERR_TRUNCATED) {

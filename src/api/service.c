@@ -97,44 +97,6 @@ oa_status oa_config_describe(oa_text_sink sink, void *context) {
   return deliver(oa_config_print_keys(&text), &text, sink, context);
 }
 
-oa_status oa_config_set_authenticator(oa_config *config,
-                                      const oa_authenticator *authenticator,
-                                      oa_error *error) {
-  if (config == NULL ||
-      (authenticator != NULL && authenticator->check == NULL)) {
-    return oa_refuse_null(error);
-  }
-  config->authenticator = (oa_authenticator){0};
-  if (authenticator != NULL) {
-    config->authenticator = *authenticator;
-  }
-  return OA_OK;
-}
-
-oa_status oa_config_set_sink(oa_config *config, const oa_sink *sink,
-                             oa_error *error) {
-  if (config == NULL || (sink != NULL && sink->append == NULL)) {
-    return oa_refuse_null(error);
-  }
-  config->sink = (oa_sink){0};
-  if (sink != NULL) {
-    config->sink = *sink;
-  }
-  return OA_OK;
-}
-
-oa_status oa_config_set_log(oa_config *config, const oa_log_sink *sink,
-                            oa_error *error) {
-  if (config == NULL || (sink != NULL && sink->line == NULL)) {
-    return oa_refuse_null(error);
-  }
-  config->log_sink = (oa_log_sink){0};
-  if (sink != NULL) {
-    config->log_sink = *sink;
-  }
-  return OA_OK;
-}
-
 oa_status oa_config_set_socket(oa_config *config, oa_listener listener,
                                int socket, oa_error *error) {
   char address[OA_ADDRESS_SIZE];

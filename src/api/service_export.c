@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Telemetry of the program itself: requests that come over no port. */
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -37,6 +38,12 @@ static oa_status status_of(const oa_outcome *outcome, const decoding *d,
   }
 }
 
+void oa_export_clear(oa_export_result *result) {
+  if (result != NULL) {
+    memset(result, 0, sizeof *result);
+  }
+}
+
 oa_status oa_export_put(oa_service *service, oa_intake *intake,
                         oa_export_result *result, oa_error *error) {
   decoding d = {.asked = intake, .status = OA_OK};
@@ -48,9 +55,6 @@ oa_status oa_export_put(oa_service *service, oa_intake *intake,
   asked.decode = decode;
   asked.input = &d;
   oa_status status = oa_service_put(service, &asked, &safe, &outcome, &found);
-  if (result != NULL) {
-    memset(result, 0, sizeof *result);
-  }
   if (status != OA_OK) {
     return oa_error_set(error, status, "%s", found.text);
   }
@@ -98,6 +102,7 @@ static oa_status decode_json(void *input, oa_otlp_builder *builder,
 oa_status oa_service_export(oa_service *service, oa_signal signal, oa_form form,
                             const void *bytes, size_t len,
                             oa_export_result *result, oa_error *error) {
+  oa_export_clear(result);
   if (service == NULL || (bytes == NULL && len > 0)) {
     return oa_refuse_null(error);
   }
@@ -118,6 +123,7 @@ oa_status oa_service_export_built(oa_service *service, oa_builder *builder,
                                   oa_export_result *result, oa_error *error) {
   const void *bytes;
   size_t len;
+  oa_export_clear(result);
   OA_TRY(oa_builder_finish(builder, &bytes, &len, error));
   return oa_service_export(service, builder->signal, OA_FORM_PROTOBUF, bytes,
                            len, result, error);
@@ -125,33 +131,46 @@ oa_status oa_service_export_built(oa_service *service, oa_builder *builder,
 
 /* --- statistics and the end --- */
 
+static void fill_signal(oa_signal_stats *to, const oa_signal_totals *from) {
+  *to = (oa_signal_stats){
+      .received = from->items_accepted + from->items_rejected,
+      .rejected = from->items_rejected,
+      .stored = from->items_stored,
+      .given_up = from->items_given_up,
+      .buffered = oa_totals_buffered(from),
+  };
+  for (int reason = 0; reason < OA_REFUSAL_COUNT; reason++) {
+    to->refused += from->refused[reason];
+  }
+}
+
+/* What programs have that know the first version of the struct. */
+enum { FIRST_STATS_SIZE = offsetof(oa_service_stats, forwards) };
+
 oa_status oa_service_get_stats(oa_service *service, oa_service_stats *stats,
                                oa_error *error) {
   oa_service_sums sums;
+  oa_service_stats all;
   if (service == NULL || stats == NULL) {
     return oa_refuse_null(error);
   }
-  if (stats->size < sizeof *stats) {
+  if (stats->size < FIRST_STATS_SIZE) {
     return oa_error_set(error, OA_ERR_CONFIG,
                         "stats.size is not sizeof(oa_service_stats)");
   }
   OA_TRY(oa_service_sum(service, &sums, error));
-  stats->bytes_buffered = sums.bytes_buffered;
-  stats->memory_used = sums.memory_used;
+  all.size = stats->size;
+  all.bytes_buffered = sums.bytes_buffered;
+  all.memory_used = sums.memory_used;
   for (int i = 0; i < OA_SIGNAL_COUNT; i++) {
-    const oa_signal_totals *from = &sums.signals[i];
-    oa_signal_stats *to = &stats->signals[i];
-    *to = (oa_signal_stats){
-        .received = from->items_accepted + from->items_rejected,
-        .rejected = from->items_rejected,
-        .stored = from->items_stored,
-        .given_up = from->items_given_up,
-        .buffered = oa_totals_buffered(from),
-    };
-    for (int reason = 0; reason < OA_REFUSAL_COUNT; reason++) {
-      to->refused += from->refused[reason];
-    }
+    const oa_forward_counts *from = &sums.forward.signals[i];
+    fill_signal(&all.signals[i], &sums.signals[i]);
+    all.forwards[i] = (oa_forward_signal_stats){
+        .forwarded = from->delivered,
+        .passed_over = from->refused + from->expired + from->lost,
+        .waiting = from->waiting};
   }
+  memcpy(stats, &all, stats->size < sizeof all ? stats->size : sizeof all);
   return OA_OK;
 }
 

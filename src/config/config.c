@@ -132,16 +132,17 @@ void oa_config_reset(oa_config *config) {
     }
   }
   oa_free(config->file);
+  oa_config_codecs_reset(&config->codecs);
   *config = (oa_config){0};
 }
 
 oa_status oa_config_copy(oa_config *out, const oa_config *config) {
   oa_config from = *config;
   oa_config to = *config;
-  oa_status status = OA_OK;
+  oa_status status = oa_config_codecs_copy(&to.codecs, &from.codecs);
 
   to.file = NULL;
-  if (from.file != NULL) {
+  if (status == OA_OK && from.file != NULL) {
     to.file = oa_strdup(from.file);
     status = to.file == NULL ? OA_ERR_NOMEM : OA_OK;
   }

@@ -18,6 +18,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "config/config_codec.h"
 #include "ingest/ack.h"
 #include "otlp_arrow_extend.h"
 
@@ -116,6 +117,14 @@ typedef struct oa_config {
   bool direct_io;
   bool merge;
 
+  uint64_t breaker_failures; /* in a row that open it */
+  uint64_t breaker_successes;
+  uint64_t breaker_open_ns;
+  uint64_t breaker_probes; /* at once */
+  uint64_t retry_initial_ns;
+  uint64_t retry_max_ns;
+  uint64_t retry_elapsed_ns; /* 0 = no end */
+
   bool dashboard_enabled;
   uint64_t dashboard_port;
   char *dashboard_address;
@@ -127,6 +136,13 @@ typedef struct oa_config {
                                      none */
   oa_authenticator authenticator; /* in place of auth_...; check NULL = none */
   oa_sink sink;                   /* in place of files; append NULL = none */
+  oa_config_codecs codecs;        /* of other forms than OTLP's own */
+  oa_exporter exporter; /* of what is stored; has_exporter says whether there
+                           is one; its codec is the next */
+  bool has_exporter;
+  oa_codec exporter_codec; /* encode NULL = none */
+  char exporter_type[OA_CODEC_MAX_TYPE + 1]; /* its content type */
+  oa_breaker breaker; /* in place of breaker_...; allow NULL = none */
   oa_log_sink log_sink; /* in place of standard error; line NULL = none */
 
   char *file; /* the YAML file that was read; NULL = none */

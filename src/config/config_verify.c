@@ -221,6 +221,22 @@ static oa_status check_authentication(const oa_config *config,
   return OA_OK;
 }
 
+/* --- forwarding --- */
+
+static oa_status check_forwarding(const oa_config *config, oa_error *error) {
+  if (config->has_exporter && config->sink.append != NULL) {
+    return oa_error_set(error, OA_ERR_CONFIG,
+                        "there are an exporter and a sink of the program: an "
+                        "exporter sends on what is in files, and with a sink "
+                        "there are none; use one of them");
+  }
+  if (config->retry_initial_ns > config->retry_max_ns) {
+    return refuse(config, "forwarding.retry.initial_interval",
+                  "is more than forwarding.retry.max_interval", error);
+  }
+  return OA_OK;
+}
+
 /* --- all --- */
 
 oa_status oa_config_verify(const oa_config *config, oa_error *error) {
@@ -230,6 +246,7 @@ oa_status oa_config_verify(const oa_config *config, oa_error *error) {
   OA_TRY(check_tls(config, error));
   OA_TRY(check_origins(config, error));
   OA_TRY(check_authentication(config, error));
+  OA_TRY(check_forwarding(config, error));
   if (config->max_request_size > config->memory_limit) {
     return refuse(config, "protocols.max_request_size",
                   "is more than memory_limit; no such request would ever fit",

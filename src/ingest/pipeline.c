@@ -3,7 +3,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 #include <uv.h>
 
 #include "base/clock.h"
@@ -179,6 +178,16 @@ static bool admit(oa_pipeline *p, const oa_intake *intake, oa_outcome *out) {
   return true;
 }
 
+bool oa_pipeline_admits(oa_pipeline *p, const oa_intake *intake,
+                        oa_outcome *out) {
+  *out = (oa_outcome){.code = OA_GRPC_OK};
+  if (admit(p, intake, out)) {
+    return true;
+  }
+  oa_count(&counters_of(p, intake)->requests, 1);
+  return false;
+}
+
 /* The request was not decoded: is it bad, too large, or is memory short? */
 static void fail_decoding(oa_pipeline *p, const oa_intake *intake,
                           oa_status status, const oa_error *error,
@@ -264,14 +273,16 @@ void oa_pipeline_take(oa_pipeline *p, const oa_intake *intake,
 
 /* --- what the server's callbacks call --- */
 
-static void hand_over_all(oa_pipeline *p, unsigned thread) {
+void oa_pipeline_hand_over_all(oa_pipeline *p, unsigned thread) {
   for (int signal = 0; signal < OA_SIGNAL_COUNT; signal++) {
     oa_pipeline_hand_over(p, thread, (oa_signal)signal);
   }
 }
 
 void oa_pipeline_thread_stop(oa_pipeline *p, unsigned thread) {
-  hand_over_all(p, thread);
+  oa_pipeline_hand_over_all(p, thread);
+  /* Who waits for a flush waits for it no longer. */
+  atomic_store(&p->threads[thread].flushed, UINT64_MAX);
   oa_pipeline_abandon_waits(p, thread);
 }
 
@@ -325,6 +336,7 @@ void oa_pipeline_tick(oa_pipeline *p, unsigned thread) {
       oa_pipeline_hand_over(p, thread, (oa_signal)signal);
     }
   }
+  oa_pipeline_obey_flush(p, thread);
   oa_pipeline_commit(p, thread);
   oa_pipeline_settle(p, thread);
   oa_pipeline_tell_flushed(p, thread);
@@ -337,11 +349,7 @@ void oa_pipeline_tick(oa_pipeline *p, unsigned thread) {
 
 void oa_pipeline_wake(oa_pipeline *p, unsigned thread) {
   oa_pipeline_thread *t = &p->threads[thread];
-  const uint64_t asked = load(&p->flush);
-  if (load(&t->flushed) != asked) {
-    hand_over_all(p, thread);
-    atomic_store(&t->flushed, asked);
-  }
+  oa_pipeline_obey_flush(p, thread);
   t->wake_asked = false;
   oa_pipeline_commit(p, thread);
   oa_pipeline_settle(p, thread);
@@ -474,7 +482,9 @@ void oa_pipeline_get_stats(oa_pipeline *p, oa_pipeline_stats *out) {
 }
 
 oa_status oa_pipeline_stop(oa_pipeline *p, oa_error *error) {
-  const oa_status status = oa_writer_stop(p->writer, STOP_TIMEOUT_MS, error);
+  oa_pipeline_hand_over_rest(p);
+  oa_status status = oa_writer_stop(p->writer, STOP_TIMEOUT_MS, error);
+  status = oa_pipeline_count_lost(p, status, error);
   for (unsigned i = 0; i < p->options.threads; i++) {
     for (size_t s = 0; s < OA_SIGNAL_COUNT; s++) {
       oa_otlp_builder_free(p->threads[i].shards[s].builder);

@@ -84,6 +84,12 @@ typedef struct oa_outcome {
 void oa_pipeline_take(oa_pipeline *pipeline, const oa_intake *intake,
                       oa_outcome *out);
 
+/* Whether a request would be taken now, so that what is dear need not be done
+ * for one that is not; false: it is counted, and OUT says why.  Of INTAKE,
+ * THREAD, SIGNAL and DEADLINE_NS are looked at.  On the I/O thread. */
+bool oa_pipeline_admits(oa_pipeline *pipeline, const oa_intake *intake,
+                        oa_outcome *out);
+
 /* After how many milliseconds a sender that is refused now should come again:
  * it follows what waits and the speed of the disk.  Any thread. */
 uint32_t oa_pipeline_retry_ms(oa_pipeline *pipeline);

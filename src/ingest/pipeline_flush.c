@@ -16,6 +16,27 @@ void oa_pipeline_wake_all(oa_pipeline *p) {
   oa_pipeline_wake_inlets(p);
 }
 
+/* Rows of THREAD that wait for the next batch. */
+static uint64_t rows_left(const oa_pipeline *p, unsigned thread) {
+  uint64_t rows = 0;
+  for (size_t i = 0; i < OA_SIGNAL_COUNT; i++) {
+    const oa_otlp_builder *builder = p->threads[thread].shards[i].builder;
+    rows += builder == NULL ? 0 : (uint64_t)oa_otlp_builder_rows(builder);
+  }
+  return rows;
+}
+
+void oa_pipeline_obey_flush(oa_pipeline *p, unsigned thread) {
+  oa_pipeline_thread *t = &p->threads[thread];
+  const uint64_t asked = atomic_load(&p->flush);
+  if (atomic_load(&t->flushed) < asked) {
+    oa_pipeline_hand_over_all(p, thread);
+    if (rows_left(p, thread) == 0) {
+      atomic_store(&t->flushed, asked);
+    }
+  }
+}
+
 static bool has_server(oa_pipeline *p) {
   uv_mutex_lock(&p->server_lock);
   const bool has = p->server != NULL;
@@ -23,8 +44,13 @@ static bool has_server(oa_pipeline *p) {
   return has;
 }
 
+/* Without a server nobody's loop turns but for the inlets. */
 static bool all_flushed(oa_pipeline *p, uint64_t number) {
+  const bool served = has_server(p);
   for (unsigned i = 0; i < p->options.threads; i++) {
+    if (!served && !oa_pipeline_is_inlet(p, i)) {
+      continue;
+    }
     if (atomic_load(&p->threads[i].flushed) < number) {
       return false;
     }
@@ -37,7 +63,7 @@ oa_status oa_pipeline_flush(oa_pipeline *p, uint32_t timeout_ms) {
       oa_clock_monotonic_ns() + (uint64_t)timeout_ms * NS_PER_MS;
   const uint64_t number = atomic_fetch_add(&p->flush, 1) + 1;
   oa_pipeline_wake_all(p);
-  while (has_server(p) && !all_flushed(p, number)) {
+  while (!all_flushed(p, number)) {
     if (oa_clock_monotonic_ns() >= end || atomic_load(&p->leave)) {
       return OA_ERR_BUSY;
     }

@@ -80,6 +80,17 @@ uint64_t oa_pipeline_tick_inlets(oa_pipeline *pipeline);
 void oa_pipeline_hand_over(oa_pipeline *pipeline, unsigned thread,
                            oa_signal signal);
 
+/* The same with all its shards. */
+void oa_pipeline_hand_over_all(oa_pipeline *pipeline, unsigned thread);
+
+/* The same with what is left, once the threads are gone. */
+void oa_pipeline_hand_over_rest(oa_pipeline *pipeline);
+
+/* Once the writer has ended: gives up what could not be handed over.  STATUS,
+ * or OA_ERR_NOMEM when some of it was acknowledged. */
+oa_status oa_pipeline_count_lost(oa_pipeline *pipeline, oa_status status,
+                                 oa_error *error);
+
 /* A batch of unusually large rows goes to the writer by its bytes. */
 #define OA_PIPELINE_BATCH_BYTES ((size_t)32 << 20)
 
@@ -128,6 +139,9 @@ void oa_pipeline_free_commits(oa_pipeline_thread *thread);
 
 /* Has every I/O thread look what there is to do.  Any thread. */
 void oa_pipeline_wake_all(oa_pipeline *pipeline);
+
+/* Hands over what a flush waits for; once there is memory for that. */
+void oa_pipeline_obey_flush(oa_pipeline *pipeline, unsigned thread);
 
 /* Calls those on THREAD whose flush is done. */
 void oa_pipeline_tell_flushed(oa_pipeline *pipeline, unsigned thread);

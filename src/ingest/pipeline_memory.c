@@ -5,6 +5,7 @@
  * bound of its own besides, so that one request cannot have all of it: what
  * does not even fit an empty builder is refused for ever, and everything else
  * may come again. */
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "base/clock.h"
@@ -145,4 +146,39 @@ oa_status oa_pipeline_decode_into(oa_pipeline *p, const oa_intake *intake,
     shrink(p, intake);
   }
   return status;
+}
+
+/* --- the end --- */
+
+void oa_pipeline_hand_over_rest(oa_pipeline *p) {
+  for (unsigned i = 0; i < p->options.threads; i++) {
+    if (!oa_pipeline_is_inlet(p, i)) {
+      oa_pipeline_hand_over_all(p, i);
+    }
+  }
+  oa_pipeline_stop_inlets(p);
+}
+
+oa_status oa_pipeline_count_lost(oa_pipeline *p, oa_status status,
+                                 oa_error *error) {
+  uint64_t lost = 0;
+  for (unsigned i = 0; i < p->options.threads; i++) {
+    for (size_t s = 0; s < OA_SIGNAL_COUNT; s++) {
+      const oa_shard *shard = &p->threads[i].shards[s];
+      if (shard->builder != NULL && oa_otlp_builder_rows(shard->builder) > 0) {
+        oa_count(&p->options.counters->blocks[p->options.threads]
+                      .signals[s]
+                      .items_given_up,
+                 shard->items);
+        lost += shard->acked ? shard->items : 0;
+      }
+    }
+  }
+  return lost == 0 || status != OA_OK
+             ? status
+             : oa_error_set(error, OA_ERR_NOMEM,
+                            "%" PRIu64
+                            " items could not be written and are lost: there "
+                            "is no memory",
+                            lost);
 }

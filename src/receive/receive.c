@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "receive/receive_impl.h"
+#include "receive/receive_codec.h"
 
 /* A thread that has had nothing to translate for this long gives the memory
  * for it back. */
@@ -223,6 +223,7 @@ oa_status oa_receiver_new(oa_receiver **out, const oa_receiver_options *options,
   }
   r->options = *options;
   r->threads = threads;
+  oa_receive_codec_list(r);
   for (unsigned i = 0; i < options->threads; i++) {
     threads[i].purse.account = options->account;
     threads[i].scratch_purse.account = options->account;

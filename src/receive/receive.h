@@ -9,6 +9,7 @@
 #ifndef OA_RECEIVE_RECEIVE_H
 #define OA_RECEIVE_RECEIVE_H
 
+#include "config/config_codec.h"
 #include "ingest/pipeline.h"
 #include "net/server.h"
 #include "receive/auth.h"
@@ -18,6 +19,7 @@ typedef struct oa_receiver_options {
   oa_counters *counters;
   const oa_log *log;
   oa_auth *auth;                   /* NULL = everybody may send */
+  const oa_config_codecs *codecs;  /* of other forms; NULL = none */
   const char *const *cors_origins; /* as configured; "*" = any */
   size_t cors_origin_count;
   size_t max_message;

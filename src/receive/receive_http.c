@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* OTLP over HTTP: POST /v1/traces and its brothers, protobuf or JSON (OTLP
- * specification, "OTLP/HTTP").  The answer has the encoding of the request. */
+ * specification, "OTLP/HTTP"), or what the program has a codec for.  The answer
+ * has the encoding of the request, or is JSON. */
 #include <stdio.h>
 #include <string.h>
 
@@ -9,14 +10,23 @@
 #include "otlp/json.h"
 #include "receive/cors.h"
 #include "receive/receive_answer.h"
+#include "receive/receive_codec.h"
 #include "receive/receive_impl.h"
 
-/* An operation is the signal and the encoding; or a preflight. */
-enum { SIGNAL_BITS = 3, JSON_BIT = 4, PREFLIGHT = 8 };
+/* An operation is the signal and the encoding, or the number of the codec and
+ * that there is one; or a preflight. */
+enum {
+  SIGNAL_BITS = 3,
+  JSON_BIT = 4,
+  PREFLIGHT = 8,
+  CODEC_SHIFT = 4,
+  CODEC_BITS = 7,
+  CODEC_BIT = 1 << (OA_METHOD_BITS - 1)
+};
 _Static_assert(OA_SIGNAL_COUNT <= SIGNAL_BITS + 1, "a signal has two bits");
+_Static_assert(OA_MAX_CODECS <= CODEC_BITS + 1, "a codec has three bits");
 
-/* More than this is not kept for the next request: few are so large. */
-enum { SCRATCH_KEEP = 4 << 20 };
+enum { TEXT_SIZE = 128 + OA_ACCEPTED_SIZE };
 
 /* Below this gzip saves nothing worth its time. */
 enum { GZIP_FROM = 200 };
@@ -52,7 +62,7 @@ static bool is_open(int operation) {
 /* --- encodings --- */
 
 /* The encoding that the request's content-type names; TEXT = neither. */
-static oa_answer_form form_of(const oa_call *call) {
+static oa_answer_form otlp_form(const oa_call *call) {
   size_t len = 0;
   const char *type = oa_call_header(call, "content-type", &len);
   if (oa_field_is_type(type, len, protobuf_type) ||
@@ -61,6 +71,14 @@ static oa_answer_form form_of(const oa_call *call) {
   }
   return oa_field_is_type(type, len, json_type) ? OA_ANSWER_JSON
                                                 : OA_ANSWER_TEXT;
+}
+
+/* The encoding of an answer that is not about telemetry that was taken. */
+static oa_answer_form form_of(const oa_receiver *r, const oa_call *call) {
+  const oa_answer_form form = otlp_form(call);
+  return form == OA_ANSWER_TEXT && oa_receive_codec_of(r, call) >= 0
+             ? OA_ANSWER_JSON
+             : form;
 }
 
 static const char *type_of(oa_answer_form form) {
@@ -138,7 +156,7 @@ void oa_receive_http_fail(oa_receiver *r, oa_call *call,
   answer a = {.status = failure->status != 0
                             ? failure->status
                             : oa_answer_http_status(failure->code),
-              .form = form_of(call)};
+              .form = form_of(r, call)};
   if (oa_answer_put_failure(&a.body, failure->code, failure->text, a.form) !=
       OA_OK) {
     a.body.len = 0; /* the status says the most important */
@@ -168,6 +186,28 @@ static void answer_preflight(oa_receiver *r, oa_call *call) {
   oa_call_reply_http(call, &reply);
 }
 
+/* With a codec, call->method says which; without one, CALL is answered. */
+static bool find_codec(oa_receiver *r, oa_call *call) {
+  char text[TEXT_SIZE];
+  const int which = oa_receive_codec_of(r, call);
+  if (which >= 0) {
+    call->method |= JSON_BIT | CODEC_BIT | which << CODEC_SHIFT;
+    return true;
+  }
+  const char *last = strrchr(r->accepted, ',');
+  snprintf(text, sizeof text,
+           "the content-type of this path is %.*s or%s; set it to what the "
+           "body is",
+           (int)(last - r->accepted), r->accepted, last + 1);
+  oa_receive_http_fail(r, call,
+                       &(oa_http_failure){.status = 415,
+                                          .code = OA_GRPC_INVALID_ARGUMENT,
+                                          .text = text,
+                                          .field = "accept",
+                                          .value = r->accepted});
+  return false;
+}
+
 static bool begin(oa_receiver *r, oa_call *call, const oa_request *request) {
   if ((oa_operation(call) & PREFLIGHT) != 0) {
     answer_preflight(r, call);
@@ -184,7 +224,7 @@ static bool begin(oa_receiver *r, oa_call *call, const oa_request *request) {
                            .value = "POST, OPTIONS"});
     return false;
   }
-  switch (form_of(call)) {
+  switch (otlp_form(call)) {
     case OA_ANSWER_PROTOBUF:
       return true;
     case OA_ANSWER_JSON:
@@ -193,16 +233,7 @@ static bool begin(oa_receiver *r, oa_call *call, const oa_request *request) {
     case OA_ANSWER_TEXT:
       break;
   }
-  oa_receive_http_fail(
-      r, call,
-      &(oa_http_failure){
-          .status = 415,
-          .code = OA_GRPC_INVALID_ARGUMENT,
-          .text = "the content-type of this path is application/x-protobuf or "
-                  "application/json; set it to what the body is",
-          .field = "accept",
-          .value = "application/x-protobuf, application/json"});
-  return false;
+  return find_codec(r, call);
 }
 
 /* --- the body --- */
@@ -237,7 +268,7 @@ static oa_status decode_json(void *input, oa_otlp_builder *builder,
     status = oa_otlp_decode(builder, in->scratch->data, in->scratch->len,
                             result, error);
   }
-  if (in->scratch->cap > SCRATCH_KEEP) {
+  if (in->scratch->cap > OA_SCRATCH_KEEP) {
     oa_buf_free(in->scratch);
   }
   return status;
@@ -271,7 +302,13 @@ static void reply(oa_receiver *r, oa_call *call, const oa_outcome *outcome) {
 
 static void on_request(oa_receiver *r, oa_call *call) {
   oa_receive_thread *t = &r->threads[call->thread];
-  const oa_signal signal = (oa_signal)signal_of(oa_operation(call));
+  const int operation = oa_operation(call);
+  const oa_signal signal = (oa_signal)signal_of(operation);
+  if ((operation & CODEC_BIT) != 0) {
+    const size_t which = (size_t)(operation >> CODEC_SHIFT & CODEC_BITS);
+    oa_receive_codec_take(r, call, which, signal, reply);
+    return;
+  }
   json_input in = {.call = call, .signal = signal, .scratch = &t->scratch};
   oa_intake intake = {
       .thread = call->thread,
@@ -281,7 +318,7 @@ static void on_request(oa_receiver *r, oa_call *call) {
       .decode = decode,
       .input = call,
   };
-  if ((oa_operation(call) & JSON_BIT) != 0) {
+  if ((operation & JSON_BIT) != 0) {
     intake.decode = decode_json;
     intake.input = &in;
     t->scratch_ns = oa_clock_monotonic_ns();

@@ -17,9 +17,17 @@ typedef struct oa_receive_thread {
   oa_purse scratch_purse;      /* of SCRATCH, which has a bound of its own */
 } oa_receive_thread;
 
+/* More than this is not kept for the next request: few are so large. */
+enum { OA_SCRATCH_KEEP = 4 << 20 };
+
+/* Content types over HTTP: OTLP's own and those of codecs, with ", " between
+ * them. */
+enum { OA_ACCEPTED_SIZE = 48 + OA_MAX_CODECS * (OA_CODEC_MAX_TYPE + 2) };
+
 struct oa_receiver {
   oa_receiver_options options;
   oa_receive_thread *threads;
+  char accepted[OA_ACCEPTED_SIZE];
 };
 
 /* The streams of a thread decompress one after the other, so that one inflater

@@ -244,6 +244,58 @@ static oa_status put_rest(oa_buf *out, const oa_metrics_snapshot *snapshot) {
   return put_samples(out, samples, sizeof samples / sizeof samples[0]);
 }
 
+/* The rows that no exporter will see, by the reason for that. */
+static oa_status put_passed_over(oa_buf *out, const oa_forward_stats *stats) {
+  const family f = {"otlp_arrow_forward_passed_over_items", "counter", "",
+                    "Stored items that are not sent on."};
+  OA_TRY(open_family(out, &f));
+  for (int i = 0; i < OA_SIGNAL_COUNT; i++) {
+    const oa_forward_counts *from = &stats->signals[i];
+    const struct {
+      const char *name;
+      uint64_t value;
+    } reasons[] = {{"refused", from->refused},
+                   {"expired", from->expired},
+                   {"lost", from->lost}};
+    for (size_t r = 0; r < sizeof reasons / sizeof reasons[0]; r++) {
+      OA_TRY(oa_buf_printf(
+          out, "%s_total{signal=\"%s\",reason=\"%s\"} %" PRIu64 "\n", f.name,
+          oa_signal_name((oa_signal)i), reasons[r].name, reasons[r].value));
+    }
+  }
+  return OA_OK;
+}
+
+static oa_status put_forward(oa_buf *out, const oa_metrics_snapshot *snapshot) {
+  static const family delivered = {"otlp_arrow_forwarded_items", "counter", "",
+                                   "Stored items that the exporter has "
+                                   "delivered."};
+  static const family waiting = {"otlp_arrow_forward_waiting_items", "gauge",
+                                 "", "Stored items that it has not."};
+  const oa_forward_stats *stats = &snapshot->forward;
+  const sample samples[] = {
+      {{"otlp_arrow_forward_failures", "counter", "",
+        "Deliveries that are tried again."},
+       stats->failures},
+      {{"otlp_arrow_forward_breaker_state", "gauge", "",
+        "0 when deliveries are tried, 1 when one may find out whether they "
+        "work again, 2 when none is tried."},
+       (uint64_t)stats->breaker},
+  };
+  uint64_t values[2][OA_SIGNAL_COUNT];
+  if (!snapshot->forwards) {
+    return OA_OK;
+  }
+  for (size_t i = 0; i < OA_SIGNAL_COUNT; i++) {
+    values[0][i] = stats->signals[i].delivered;
+    values[1][i] = stats->signals[i].waiting;
+  }
+  OA_TRY(put_signals(out, &delivered, values[0]));
+  OA_TRY(put_signals(out, &waiting, values[1]));
+  OA_TRY(put_passed_over(out, stats));
+  return put_samples(out, samples, sizeof samples / sizeof samples[0]);
+}
+
 static oa_status put_build(oa_buf *out, const char *version) {
   const family f = {"otlp_arrow_build", "info", "", "What is running."};
   OA_TRY(open_family(out, &f));
@@ -265,6 +317,7 @@ oa_status oa_metrics_write(const oa_metrics_snapshot *snapshot, oa_buf *out) {
   OA_TRY(put_traffic(out, snapshot));
   OA_TRY(put_store(out, snapshot));
   OA_TRY(put_rest(out, snapshot));
+  OA_TRY(put_forward(out, snapshot));
   OA_TRY(put_build(out, snapshot->version));
   return oa_buf_printf(out, "# EOF\n");
 }

@@ -8,6 +8,7 @@
 #define OA_SERVICE_METRICS_TEXT_H
 
 #include "base/buf.h"
+#include "forward/forward.h"
 #include "ingest/counters.h"
 #include "ingest/pipeline.h"
 #include "net/server.h"
@@ -34,6 +35,8 @@ typedef struct oa_metrics_snapshot {
   oa_store_stats store;
   oa_server_stats server;
   oa_process_stats process;
+  bool forwards; /* there is an exporter, and FORWARD says what it did */
+  oa_forward_stats forward;
 } oa_metrics_snapshot;
 
 /* Appends the whole exposition, "# EOF" included.  OA_ERR_NOMEM. */

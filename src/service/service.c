@@ -135,6 +135,8 @@ static void clear_gate(oa_service *service, uint32_t timeout_ms) {
   }
   oa_pipeline_stop_inlets(service->pipeline);
   oa_gate_wait(&service->gate);
+  /* Who waited for an inlet brought rows behind that. */
+  oa_pipeline_stop_inlets(service->pipeline);
 }
 
 static void stop_server(oa_service *service, uint32_t timeout_ms) {
@@ -156,11 +158,36 @@ static void stop_server(oa_service *service, uint32_t timeout_ms) {
   oa_tls_context_release(service->tls);
 }
 
+/* Sends on what is left, while the directory is still ours. */
+static oa_status stop_forward(oa_service *service, uint64_t until_ns,
+                              oa_error *error) {
+  oa_status status = OA_OK;
+  if (service->forward != NULL) {
+    status = oa_store_seal(service->store, error);
+    oa_forward_stop(service->forward, until_ns);
+  }
+  return status;
+}
+
+/* Tells the program's own parts that nobody calls them any more. */
+static void close_own(oa_service *service) {
+  const oa_exporter *exporter = &service->config.exporter;
+  const oa_sink *sink = &service->config.sink;
+  if (exporter->close != NULL) {
+    exporter->close(exporter->context);
+  }
+  if (sink->close != NULL) {
+    sink->close(sink->context);
+  }
+}
+
 static oa_status stop_parts(oa_service *service, uint32_t timeout_ms,
                             oa_error *error) {
+  const uint64_t until_ns = oa_clock_monotonic_ns() + (uint64_t)timeout_ms * MS;
   oa_status first = OA_OK;
   oa_error found = {0};
-  if (service->phase == OA_SERVICE_RUNNING) {
+  const bool ran = service->phase == OA_SERVICE_RUNNING;
+  if (ran) {
     oa_service_enter(service, OA_SERVICE_STOPPING);
     oa_pipeline_announce_end(service->pipeline);
   }
@@ -169,10 +196,12 @@ static oa_status stop_parts(oa_service *service, uint32_t timeout_ms,
     oa_service_note(&first, oa_pipeline_stop(service->pipeline, &found), error,
                     &found);
   }
+  oa_service_note(&first, stop_forward(service, until_ns, &found), error,
+                  &found);
   oa_service_note(&first, oa_store_close(service->store, &found), error,
                   &found);
-  if (service->config.sink.close != NULL) {
-    service->config.sink.close(service->config.sink.context);
+  if (ran) { /* after a start that failed they are still the program's */
+    close_own(service);
   }
   oa_admin_stop(service->admin);
   oa_log_tick(&service->log, UINT64_MAX);
@@ -197,6 +226,7 @@ oa_status oa_service_end(oa_service *service, uint32_t timeout_ms,
 }
 
 static void free_service(oa_service *service) {
+  oa_forward_free(service->forward);
   if (service->has_lock) {
     uv_mutex_destroy(&service->lock);
   }

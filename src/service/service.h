@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "config/config.h"
+#include "forward/forward.h"
 #include "ingest/pipeline.h"
 
 typedef struct oa_service oa_service;
@@ -37,6 +38,9 @@ typedef struct oa_service_sums {
   oa_signal_totals signals[OA_SIGNAL_COUNT];
   uint64_t bytes_buffered;
   uint64_t memory_used;
+  uint64_t port_requests;   /* of all signals, over the ports */
+  uint64_t own_requests;    /* and of the program itself */
+  oa_forward_stats forward; /* zero without an exporter */
 } oa_service_sums;
 
 /* Also after the end.  OA_ERR_CLOSED in another process.  Any thread. */

@@ -13,6 +13,7 @@
 
 #include "base/account.h"
 #include "base/log.h"
+#include "forward/forward.h"
 #include "ingest/counters.h"
 #include "ingest/pipeline.h"
 #include "net/inherit.h"
@@ -41,6 +42,7 @@ struct oa_service {
   oa_counters counters;
   oa_account account; /* of what senders can make grow */
   oa_store *store;
+  oa_forward *forward; /* NULL = nothing is sent on */
   oa_pipeline *pipeline;
   oa_auth *auth;       /* NULL = everybody may send */
   oa_tls_context *tls; /* NULL = in the clear */

@@ -20,6 +20,9 @@ enum {
    * one batch this part: so both fit at once, and others beside them. */
   MESSAGE_SHARE = 4,
   BATCH_SHARE = 2,
+  /* A merged batch has a row for so many bytes of the memory: a quarter of it
+   * or so, of usual rows. */
+  MERGE_SHARE = 2048,
   /* The writer may well wait this long for a slow disk. */
   STUCK_MS = 60 * 1000,
 };
@@ -49,6 +52,13 @@ static unsigned thread_count(const oa_config *config) {
 static size_t largest_message(const oa_config *config) {
   const uint64_t most = config->memory_limit / MESSAGE_SHARE;
   return config->max_request_size < most ? config->max_request_size : most;
+}
+
+/* Rows of a large batch.  Merging holds one in several forms, outside of the
+ * account; where memory_limit is small it makes smaller ones. */
+static uint64_t merged_rows(const oa_config *config) {
+  const uint64_t most = config->memory_limit / MERGE_SHARE;
+  return config->batch_rows < most ? config->batch_rows : most;
 }
 
 static oa_status start_base(oa_service *service, const oa_config *config,
@@ -146,14 +156,41 @@ static oa_status start_store(oa_service *service, oa_error *error) {
       .max_file_size = rules.max_file_size,
       .max_file_age_ns = rules.max_file_age_ns,
       .max_total_size = rules.max_total_size,
-      .direct_io = config->direct_io,
+      /* What an exporter reads back soon had better be in the page cache. */
+      .direct_io = config->direct_io && !config->has_exporter,
       .merge = config->merge,
-      .merge_rows = (int64_t)config->batch_rows,
+      .merge_rows = (int64_t)merged_rows(config),
       .streams = streams,
       .stream_count = OA_SIGNAL_COUNT,
       .log = &service->log,
   };
   return oa_store_open(&service->store, &options, error);
+}
+
+static oa_status start_forward(oa_service *service, oa_error *error) {
+  const oa_config *config = &service->config;
+  oa_codec codec = config->exporter_codec;
+  codec.content_type = config->exporter_type;
+  const oa_forward_options options = {
+      .root = service->root,
+      .prefix = prefix,
+      .extension = config->file_extension,
+      .exporter = config->exporter,
+      .codec = codec.encode != NULL ? &codec : NULL,
+      .breaker = config->breaker,
+      .circuit = {.failure_threshold = config->breaker_failures,
+                  .success_threshold = config->breaker_successes,
+                  .open_ms = config->breaker_open_ns / 1000000,
+                  .max_probes = config->breaker_probes},
+      .retry = {.initial_ns = config->retry_initial_ns,
+                .max_ns = config->retry_max_ns,
+                .max_elapsed_ns = config->retry_elapsed_ns},
+      .account = &service->account,
+      .log = &service->log,
+  };
+  return config->has_exporter ? oa_forward_start(&service->forward, &options,
+                                                 service->store, error)
+                              : OA_OK;
 }
 
 void oa_service_pipeline_limits(const oa_config *config,
@@ -241,6 +278,7 @@ static oa_status start_receiver(oa_service *service, unsigned threads,
       .counters = &service->counters,
       .log = &service->log,
       .auth = service->auth,
+      .codecs = &service->config.codecs,
       .cors_origins = (const char *const *)service->origins,
       .cors_origin_count = service->origin_count,
       .account = &service->account,
@@ -378,6 +416,7 @@ oa_status oa_service_start_parts(oa_service *service, const oa_config *config,
   }
   if (!has_sink(service)) {
     OA_TRY(start_store(service, error));
+    OA_TRY(start_forward(service, error));
   }
   OA_TRY(start_pipeline(service, error));
   const unsigned threads = oa_service_io_threads(config);

@@ -75,6 +75,10 @@ static void take_snapshot(oa_service *service) {
   if (service->server != NULL) {
     oa_server_get_stats(service->server, &last->server);
   }
+  last->forwards = service->forward != NULL;
+  if (last->forwards) {
+    oa_forward_get_stats(service->forward, &last->forward);
+  }
   last->ready = service->phase == OA_SERVICE_RUNNING &&
                 oa_pipeline_ready(service->pipeline, why, sizeof why);
 }
@@ -95,6 +99,19 @@ oa_status oa_service_write_metrics(void *context, oa_buf *out) {
   return oa_metrics_write(&snapshot, out);
 }
 
+/* Requests that the threads [FROM, END) have taken. */
+static uint64_t sum_requests(const oa_counters *counters, size_t from,
+                             size_t end) {
+  uint64_t sum = 0;
+  for (size_t i = from; i < end; i++) {
+    for (size_t signal = 0; signal < OA_SIGNAL_COUNT; signal++) {
+      sum += atomic_load_explicit(&counters->blocks[i].signals[signal].requests,
+                                  memory_order_acquire);
+    }
+  }
+  return sum;
+}
+
 oa_status oa_service_sum(oa_service *service, oa_service_sums *out,
                          oa_error *error) {
   if (oa_gate_is_foreign(&service->gate)) {
@@ -110,8 +127,17 @@ oa_status oa_service_sum(oa_service *service, oa_service_sums *out,
   for (int i = 0; i < OA_SIGNAL_COUNT; i++) {
     oa_counters_sum(&service->counters, (oa_signal)i, &out->signals[i]);
   }
+  out->forward = (oa_forward_stats){.failures = 0};
+  if (service->forward != NULL) {
+    oa_forward_get_stats(service->forward, &out->forward);
+  }
   out->bytes_buffered = stats.bytes_buffered;
   out->memory_used = oa_account_used(&service->account);
+  const size_t io_threads = oa_service_io_threads(&service->config);
+  out->port_requests = sum_requests(&service->counters, 0, io_threads);
+  /* The last block is the writer's. */
+  out->own_requests =
+      sum_requests(&service->counters, io_threads, service->counters.count - 1);
   return OA_OK;
 }
 

@@ -68,6 +68,10 @@ static void remove_file(oa_store *store, const oa_series *stream,
                 "store: removed %s (%" PRIu64 " bytes): %s", text, entry->size,
                 why);
   }
+  if (store->watch.removed != NULL) {
+    store->watch.removed(store->watch.context,
+                         (size_t)(stream - store->streams), &entry->name);
+  }
   all->files--;
   all->bytes -= entry->size;
 }

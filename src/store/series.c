@@ -26,6 +26,15 @@ static void end_file(oa_series *stream) {
   stream->batches = 0;
 }
 
+/* Says how many rows the open file has. */
+static void tell_rows(const oa_store *store, const oa_series *stream,
+                      bool open) {
+  if (store->watch.grew != NULL) {
+    store->watch.grew(store->watch.context, (size_t)(stream - store->streams),
+                      &stream->name, stream->rows, open);
+  }
+}
+
 /* Leaves the open file to recovery. */
 static void leave_file(oa_series *stream) {
   end_file(stream);
@@ -64,6 +73,7 @@ oa_status oa_series_seal(oa_store *store, oa_series *stream, oa_error *error) {
   const uint64_t batches = stream->batches;
   const int64_t rows = stream->rows;
   const uint64_t length = stream->file.length;
+  tell_rows(store, stream, false);
   end_file(stream);
   oa_series_note_sealed(store, stream);
   oa_merge_sealed(store, stream, &name, batches, rows, length);
@@ -260,6 +270,7 @@ oa_status oa_series_append(oa_store *store, oa_series *stream,
   }
   stream->rows += rows;
   stream->batches++;
+  tell_rows(store, stream, true);
   store->full = false;
   oa_disk_count(&store->disk.counters.bytes_written, size);
   oa_disk_count(&store->disk.counters.bytes_now, size);

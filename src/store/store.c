@@ -90,6 +90,10 @@ static void choose_sweep_interval(oa_store *store) {
   store->sweep_every_ns = every < SECOND_NS ? SECOND_NS : every;
 }
 
+void oa_store_set_watch(oa_store *store, const oa_store_watch *watch) {
+  store->watch = *watch;
+}
+
 void oa_store_set_rules(oa_store *store, const oa_store_rules *rules) {
   store->codec = rules->codec;
   store->level = rules->level;

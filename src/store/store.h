@@ -20,6 +20,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "codec/codec.h"
+#include "store/name.h"
 
 enum { OA_STORE_MAX_STREAMS = 8 };
 
@@ -80,6 +81,21 @@ typedef struct oa_store oa_store;
  * borrowed. */
 oa_status oa_store_open(oa_store **out, const oa_store_options *options,
                         oa_error *error);
+
+/* Is told, on the writer's thread, what becomes of the rows. */
+typedef struct oa_store_watch {
+  void *context;
+  /* File NAME of STREAM has ROWS rows, all of them whole in it; OPEN: more may
+   * follow. */
+  void (*grew)(void *context, size_t stream, const oa_name *name, int64_t rows,
+               bool open);
+  /* Retention has removed it. */
+  void (*removed)(void *context, size_t stream, const oa_name *name);
+} oa_store_watch;
+
+/* Has WATCH told from now on; before the first append, and not during a call
+ * to STORE. */
+void oa_store_set_watch(oa_store *store, const oa_store_watch *watch);
 
 /* What may change while a store is open, as in its options. */
 typedef struct oa_store_rules {

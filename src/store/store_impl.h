@@ -88,6 +88,8 @@ struct oa_store {
 
   struct oa_inspector *inspector; /* NULL: it has nothing to do */
 
+  oa_store_watch watch; /* grew NULL = nobody */
+
   oa_series streams[OA_STORE_MAX_STREAMS];
   size_t stream_count;
 };

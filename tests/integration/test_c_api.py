@@ -3,6 +3,7 @@
 builds and stores, field by field, and that the C of docs/c-api.md does what the
 page says."""
 
+import json
 import re
 import shutil
 import struct
@@ -291,15 +292,18 @@ void fragment(oa_config *config, oa_service *service, oa_builder *b, oa_span spa
 
 
 def test_the_programs_of_the_page_run_as_printed(tmp_path):
-    """The first stores a span, the second reads it back."""
+    """The first stores a span, the second reads it back, and the third sends a
+    log record to a mock."""
     programs = [block for block in blocks() if "int main" in block]
-    assert len(programs) == 2
+    assert len(programs) == 3
     outputs = []
     for number, text in enumerate(programs):
         source = tmp_path / f"program{number}.c"
         source.write_text(text, encoding="utf-8")
         outputs.append(run(compile_program(source, source.with_suffix("")), cwd=tmp_path))
-    assert outputs == ["", "1 spans\n"]
+    assert outputs[:2] == ["", "1 spans\n"]
+    (resource,) = json.loads(outputs[2])["resourceLogs"]
+    assert resource["scopeLogs"][0]["logRecords"] == [{"severityNumber": 9}]
     (row,) = columns.rows_of(tmp_path / "telemetry", "traces")
     assert (row["name"], row["service_name"]) == ("checkout", "shop")
     assert [event["name"] for event in row["events"]] == ["paid"]
@@ -384,7 +388,8 @@ def test_the_fragments_of_the_page_compile(tmp_path):
     assert fragments
     for number, text in enumerate(fragments):
         source = tmp_path / f"fragment{number}.c"
-        source.write_text(FRAGMENT % text, encoding="utf-8")
+        whole = text.startswith("#include")
+        source.write_text(text if whole else FRAGMENT % text, encoding="utf-8")
         compile_program(source, source.with_suffix(".so"), "-shared", "-fPIC")
 
 

@@ -161,11 +161,17 @@ static bool on_admit(void *context, oa_call *call, const oa_request *request) {
 
 static void on_problem(void *context, oa_call *call,
                        const oa_http_problem *what) {
-  const oa_http_reply_data reply = {.status = what->status,
-                                    .content_type = "text/plain",
-                                    .body = (const uint8_t *)what->text,
-                                    .body_len = strlen(what->text)};
+  char seconds[16];
+  oa_http_reply_data reply = {.status = what->status,
+                              .content_type = "text/plain",
+                              .body = (const uint8_t *)what->text,
+                              .body_len = strlen(what->text)};
   (void)context;
+  if (what->retry_after_ms > 0) {
+    snprintf(seconds, sizeof seconds, "%u",
+             (unsigned)(what->retry_after_ms + 999) / 1000);
+    reply.fields[0] = (oa_http_field){"retry-after", seconds};
+  }
   oa_call_reply_http(call, &reply);
 }
 

@@ -18,6 +18,7 @@ typedef struct answer {
   char details[512];
   char type[64];
   char accepts[192];
+  char retry_after[16];
   uint8_t body[256]; /* its beginning */
   size_t body_len;
   size_t body_total;
@@ -126,6 +127,8 @@ static int client_header(nghttp2_session *session, const nghttp2_frame *frame,
     copy_text(a->type, sizeof a->type, value, value_len);
   } else if (strcmp(key, "grpc-accept-encoding") == 0) {
     copy_text(a->accepts, sizeof a->accepts, value, value_len);
+  } else if (strcmp(key, "retry-after") == 0) {
+    copy_text(a->retry_after, sizeof a->retry_after, value, value_len);
   }
   return 0;
 }
@@ -283,6 +286,7 @@ typedef struct ask {
   const char *type;     /* NULL = none */
   const char *encoding; /* NULL = none */
   const char *timeout;  /* NULL = none */
+  const char *length;   /* content-length; NULL = none */
   source body;
 } ask;
 
@@ -314,6 +318,9 @@ static inline int32_t client_ask(client *c, const ask *what) {
   }
   if (what->timeout != NULL) {
     fields[count++] = text_field("grpc-timeout", what->timeout);
+  }
+  if (what->length != NULL) {
+    fields[count++] = text_field("content-length", what->length);
   }
   const int32_t next = (int32_t)nghttp2_session_get_next_stream_id(c->session);
   assert_true((next - 1) / 2 < MAX_ANSWERS);

@@ -191,7 +191,8 @@ static void each_value_is_printed_with_its_origin(void **state) {
   assert_non_null(strstr(text, "net:\n  io_threads: 2  # --set\n"));
   assert_non_null(strstr(text, "\n  port: 8080  # default\n"));
   assert_non_null(strstr(text, "trace_cleanup_interval_secs: 24h  # default"));
-  assert_null(strstr(text, "forwarding"));
+  assert_non_null(strstr(text, "\n    max_elapsed_time: 0  # default\n"));
+  assert_null(strstr(text, "endpoint_url"));
   oa_free(text);
 }
 

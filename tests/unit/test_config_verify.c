@@ -258,6 +258,36 @@ static void secrets_are_never_printed(void **state) {
   oa_config_reset(&config);
 }
 
+static void what_is_sent_on_has_bounds_that_fit(void **state) {
+#define BREAKER "forwarding:\n  circuit_breaker: "
+#define RETRY "forwarding:\n  retry: "
+  static const char *const wrong[] = {
+      BREAKER "{failure_threshold: 0}",
+      BREAKER "{success_threshold: 0}",
+      BREAKER "{half_open_max_requests: 0}",
+      BREAKER "{half_open_max_requests: 1000001}",
+      BREAKER "{open_timeout: 0}",
+      RETRY "{initial_interval: 0}",
+      RETRY "{max_interval: 100us}",
+      RETRY "{max_elapsed_time: never}",
+  };
+  (void)state;
+  for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+    oa_config config;
+    oa_error error = {0};
+    assert_int_equal(read_yaml(&config, wrong[i], &error), OA_ERR_CONFIG);
+    assert_non_null(strstr(error.text, "forwarding."));
+    oa_config_reset(&config);
+  }
+  expect(RETRY "{initial_interval: 2m}",
+         "t.yaml:2:29: forwarding.retry.initial_interval: is more than "
+         "forwarding.retry.max_interval");
+  expect(RETRY
+         "{initial_interval: 30s, max_elapsed_time: 0}\n"
+         "  circuit_breaker: {open_timeout: 1ms}",
+         "");
+}
+
 static void any_allocation_may_fail(void **state) {
   static const char yaml[] = CORS "[https://a, https://b]\n";
   (void)state;
@@ -289,6 +319,7 @@ int main(void) {
       cmocka_unit_test(a_bad_list_is_refused_at_its_place),
       cmocka_unit_test(a_list_has_a_bound),
       cmocka_unit_test(secrets_are_never_printed),
+      cmocka_unit_test(what_is_sent_on_has_bounds_that_fit),
       cmocka_unit_test(any_allocation_may_fail),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -212,6 +212,67 @@ static void a_failed_delta_leaves_the_dictionary(void **state) {
   oa_ipc_writer_free(writer);
 }
 
+/* One name of NAME_SIZE bytes, all LETTER, is added to the dictionary. */
+enum { NAME_SIZE = 50000, NAME_COUNT = 60 };
+static void put_long_name(oa_buf *stream, oa_ipc_writer *writer, int8_t number,
+                          char letter) {
+  static const int32_t offsets[2] = {0, NAME_SIZE};
+  char *text = oa_malloc(NAME_SIZE);
+  assert_non_null(text);
+  memset(text, letter, NAME_SIZE);
+  const oa_array value = {.length = 1,
+                          .offsets = offsets,
+                          .values = text,
+                          .values_size = NAME_SIZE};
+  put_names(stream, writer, &value, &number, 1, number > 0);
+  oa_free(text);
+}
+
+/* The reader keeps all of them, also when it has to move them. */
+static void a_dictionary_of_megabytes_grows_by_additions(void **state) {
+  (void)state;
+  oa_purse purse = {0};
+  const oa_ipc_limits limits = {.max_message = 1 << 20,
+                                .max_memory = 16 << 20,
+                                .max_fields = 8,
+                                .max_depth = 2,
+                                .purse = &purse};
+  oa_ipc_writer *writer = NULL;
+  oa_ipc_reader *reader = NULL;
+  oa_ipc_pieces pieces;
+  oa_buf stream = {0};
+  int64_t rows = 0;
+  assert_int_equal(oa_ipc_writer_new(&writer, &names, OA_CODING_NONE, 0),
+                   OA_OK);
+  assert_int_equal(oa_ipc_write_schema(writer, &pieces), OA_OK);
+  sample_append(&stream, &pieces);
+  for (int8_t i = 0; i < NAME_COUNT; i++) {
+    put_long_name(&stream, writer, i, (char)('A' + i));
+  }
+  assert_int_equal(oa_ipc_reader_new(&reader, &limits), OA_OK);
+  for (size_t at = 0, used = 0; at < stream.len; at += used) {
+    oa_ipc_event event = OA_IPC_EOS;
+    assert_int_equal(oa_ipc_read(reader, stream.data + at, stream.len - at,
+                                 &used, &event, NULL),
+                     OA_OK);
+  }
+  const oa_array *column = oa_ipc_reader_columns(reader, &rows);
+  assert_int_equal(column->dictionary->length, NAME_COUNT);
+  for (int64_t i = 0; i < NAME_COUNT; i++) {
+    size_t len;
+    const uint8_t *text = oa_array_bytes(column->dictionary, i, &len);
+    assert_int_equal(len, NAME_SIZE);
+    for (size_t j = 0; j < len; j++) {
+      assert_int_equal(text[j], 'A' + i);
+    }
+  }
+  assert_true(purse.used >= (size_t)NAME_COUNT * NAME_SIZE);
+  oa_ipc_reader_free(reader);
+  assert_int_equal(purse.used, 0);
+  oa_buf_free(&stream);
+  oa_ipc_writer_free(writer);
+}
+
 /* Reads a schema, a dictionary, an addition and a replacement; what READER
  * says of its dictionaries goes into SEEN after each batch. */
 static void read_three(oa_ipc_reader *reader, uint64_t *seen, size_t *memory) {
@@ -311,6 +372,7 @@ int main(void) {
       cmocka_unit_test(indices_stay_inside_their_dictionary),
       cmocka_unit_test(dictionaries_count_as_memory),
       cmocka_unit_test(a_failed_delta_leaves_the_dictionary),
+      cmocka_unit_test(a_dictionary_of_megabytes_grows_by_additions),
       cmocka_unit_test(replacements_are_told_from_additions),
       cmocka_unit_test(readers_may_share_an_inflater),
       cmocka_unit_test(the_memory_limit_may_change_between_messages),

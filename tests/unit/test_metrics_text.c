@@ -292,11 +292,51 @@ static void each_number_has_its_sample(void **state) {
   free(e);
 }
 
+static void an_exporter_has_numbers_of_its_own(void **state) {
+  oa_metrics_snapshot snapshot = {.version = "1"};
+  (void)state;
+  snapshot.forward.failures = 7;
+  snapshot.forward.breaker = OA_CIRCUIT_OPEN;
+  snapshot.forward.signals[OA_METRICS] = (oa_forward_counts){
+      .delivered = 1, .refused = 2, .expired = 3, .lost = 4, .waiting = 5};
+  static const struct {
+    const char *sample;
+    double value;
+  } wanted[] = {
+      {"otlp_arrow_forwarded_items_total{signal=\"metrics\"}", 1},
+      {"otlp_arrow_forwarded_items_total{signal=\"logs\"}", 0},
+      {"otlp_arrow_forward_waiting_items{signal=\"metrics\"}", 5},
+      {"otlp_arrow_forward_passed_over_items_total{signal=\"metrics\","
+       "reason=\"refused\"}",
+       2},
+      {"otlp_arrow_forward_passed_over_items_total{signal=\"metrics\","
+       "reason=\"expired\"}",
+       3},
+      {"otlp_arrow_forward_passed_over_items_total{signal=\"metrics\","
+       "reason=\"lost\"}",
+       4},
+      {"otlp_arrow_forward_failures_total", 7},
+      {"otlp_arrow_forward_breaker_state", 2},
+  };
+  exposition *e = expose(&snapshot);
+  for (size_t i = 0; i < e->family_count; i++) {
+    assert_null(strstr(e->families[i], "forward")); /* there is none */
+  }
+  free(e);
+  snapshot.forwards = true;
+  e = expose(&snapshot);
+  for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+    assert_true(value_of(e, wanted[i].sample) == wanted[i].value);
+  }
+  free(e);
+}
+
 static void the_largest_numbers_fit(void **state) {
   oa_metrics_snapshot snapshot;
   (void)state;
   memset(&snapshot, 0xFF, sizeof snapshot);
   snapshot.ready = true;
+  snapshot.forwards = true;
   snapshot.version = "9";
   exposition *e = expose(&snapshot);
   assert_true(value_of(e, "otlp_arrow_files") == 18446744073709551615.0);
@@ -320,7 +360,7 @@ static void the_process_is_measured(void **state) {
 }
 
 static void any_allocation_may_fail(void **state) {
-  const oa_metrics_snapshot snapshot = {.version = "1"};
+  const oa_metrics_snapshot snapshot = {.version = "1", .forwards = true};
   int64_t n = 0;
   (void)state;
   for (;; n++) {
@@ -341,6 +381,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_text_is_open_metrics),
       cmocka_unit_test(each_number_has_its_sample),
+      cmocka_unit_test(an_exporter_has_numbers_of_its_own),
       cmocka_unit_test(the_largest_numbers_fit),
       cmocka_unit_test(odd_versions_are_escaped),
       cmocka_unit_test(the_process_is_measured),

@@ -218,12 +218,79 @@ static void a_body_has_a_known_type_and_good_cbor(void **state) {
   }
 }
 
+/* Of the ids every third is null and every fifth is all zero, which says the
+ * same; what stands under a null is not read. */
+enum { RECORDS = 150 };
+static bool has_id(int64_t i) {
+  return i % 3 != 0 && i % 5 != 0;
+}
+
+static void add_ids(table *logs, const char *name, size_t width,
+                    const uint8_t *valid, int64_t nulls) {
+  uint8_t ids[RECORDS * 16] = {0};
+  for (size_t i = 0; i < RECORDS; i++) {
+    if (i % 5 != 0) {
+      memset(ids + i * width, (int)i + 1, width);
+    }
+  }
+  column *c = add_fixed(logs, name, ids, (int32_t)width, RECORDS);
+  c->array.validity = valid;
+  c->array.null_count = nulls;
+}
+
+static void ids_that_are_not_set_may_stand_anywhere(void **state) {
+  (void)state;
+  stream s;
+  message m = {0};
+  table logs = {0};
+  uint64_t times[RECORDS];
+  uint8_t valid[(RECORDS + 7) / 8] = {0};
+  int64_t nulls = 0;
+  for (size_t i = 0; i < RECORDS; i++) {
+    times[i] = i % 4 == 0 ? 0 : i;
+    valid[i / 8] |= (uint8_t)((i % 3 != 0) << i % 8);
+    nulls += i % 3 == 0;
+  }
+  add(&logs, "time_unix_nano", OA_TYPE_TIMESTAMP, times, sizeof times);
+  add_ids(&logs, "trace_id", 16, valid, nulls);
+  add_ids(&logs, "span_id", 8, valid, nulls);
+  put_table(&m, OA_PAYLOAD_LOGS, &logs, RECORDS);
+  stream_init(&s, OA_LOGS, NULL);
+  expect_taken(&s, &m);
+  const oa_array *columns = NULL;
+  assert_int_equal(oa_otlp_builder_columns(s.builder, &columns), OA_OK);
+  const uint8_t *traces = columns[OA_LOG_COL_TRACE_ID].values;
+  const uint8_t *spans = columns[OA_LOG_COL_SPAN_ID].values;
+  int64_t unset = 0;
+  for (int64_t i = 0; i < RECORDS; i++) {
+    const uint8_t byte = has_id(i) ? (uint8_t)(i + 1) : 0;
+    unset += !has_id(i);
+    assert_int_equal(oa_array_is_null(&columns[OA_LOG_COL_TRACE_ID], i),
+                     !has_id(i));
+    assert_int_equal(oa_array_is_null(&columns[OA_LOG_COL_SPAN_ID], i),
+                     !has_id(i));
+    for (int64_t j = 0; j < 16; j++) {
+      assert_int_equal(traces[i * 16 + j], byte);
+      assert_int_equal(spans[i * 8 + j / 2], byte);
+    }
+    assert_int_equal(oa_array_is_null(&columns[OA_LOG_COL_TIME], i),
+                     i % 4 == 0);
+    if (i % 4 != 0) {
+      assert_int_equal(u64_at(&columns[OA_LOG_COL_TIME], i), i);
+    }
+  }
+  assert_int_equal(columns[OA_LOG_COL_TRACE_ID].null_count, unset);
+  assert_int_equal(columns[OA_LOG_COL_SPAN_ID].null_count, unset);
+  stream_free(&s);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(bodies_of_every_type_are_read),
       cmocka_unit_test(texts_are_repaired_each_for_itself),
       cmocka_unit_test(records_and_their_attributes_are_read),
       cmocka_unit_test(a_body_has_a_known_type_and_good_cbor),
+      cmocka_unit_test(ids_that_are_not_set_may_stand_anywhere),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -194,6 +194,53 @@ static void histograms_keep_what_is_zero_and_what_is_absent(void **state) {
   stream_free(&s);
 }
 
+static void expect_counts(const oa_array *list, int64_t row, size_t count,
+                          const uint64_t *counts) {
+  int64_t begin;
+  int64_t end;
+  oa_array_range(list, row, &begin, &end);
+  assert_int_equal(end - begin, count);
+  for (size_t i = 0; i < count; i++) {
+    assert_int_equal(u64_at(list->children, begin + (int64_t)i), counts[i]);
+  }
+}
+
+/* Three points with the buckets (1, 2), none and (3), whose parents are two
+ * metrics, in the metrics' order or against it. */
+static void buckets_follow_their_points_in_any_order(void **state) {
+  (void)state;
+  static const uint16_t parents[2][3] = {{0, 0, 1}, {1, 0, UINT16_MAX}};
+  const uint64_t counts[] = {1, 2, 3};
+  const oa_array items = {
+      .length = 3, .values = counts, .values_size = sizeof counts};
+  for (size_t backwards = 0; backwards < 2; backwards++) {
+    stream s;
+    message m = {0};
+    table metrics = {0};
+    table points = {0};
+    named_metrics(&metrics,
+                  (const uint8_t[]){OA_METRIC_HISTOGRAM, OA_METRIC_HISTOGRAM},
+                  2);
+    add(&points, "parent_id", OA_TYPE_UINT16, parents[backwards],
+        sizeof parents[backwards]);
+    add(&points, "count", VALUES(UINT64, uint64_t, 3, 0, 3));
+    add_list(&points, "bucket_counts", &u64_item, &items, OFFSETS(0, 2, 2, 3));
+    put_table(&m, OA_PAYLOAD_METRICS, &metrics, 2);
+    put_table(&m, OA_PAYLOAD_HISTOGRAM_POINTS, &points, 3);
+    stream_init(&s, OA_METRICS, NULL);
+    expect_taken(&s, &m);
+    const oa_array *columns = finished(&s);
+    const oa_array *list = &columns[OA_POINT_BUCKET_COUNTS];
+    const int64_t first = backwards == 0 ? 0 : 1;
+    expect_counts(list, first, 2, counts);
+    expect_counts(list, first + 1, 0, NULL);
+    expect_counts(list, backwards == 0 ? 2 : 0, 1, counts + 2);
+    assert_int_equal(u64_at(&columns[OA_POINT_COUNT_COL], first), 3);
+    assert_int_equal(u64_at(&columns[OA_POINT_COUNT_COL], first + 1), 0);
+    stream_free(&s);
+  }
+}
+
 static void buckets_without_members_are_present(void **state) {
   (void)state;
   stream s;
@@ -401,6 +448,7 @@ int main(void) {
       cmocka_unit_test(points_become_the_rows_of_their_metric),
       cmocka_unit_test(an_integer_goes_before_a_double),
       cmocka_unit_test(histograms_keep_what_is_zero_and_what_is_absent),
+      cmocka_unit_test(buckets_follow_their_points_in_any_order),
       cmocka_unit_test(buckets_without_members_are_present),
       cmocka_unit_test(quantiles_are_read_by_name),
       cmocka_unit_test(metadata_stands_at_each_point),
