@@ -13,6 +13,10 @@ typedef struct py_state {
   PyObject *make_error; /* _errors.make: (status, text) -> an exception */
 } py_state;
 
+/* A text of the library as a str.  It may be cut within a character, and names
+ * of files may be anything. */
+PyObject *py_text(const char *text);
+
 /* Raises what STATUS stands for; ERROR's text, or that of the status. */
 void py_raise(const py_state *state, oa_status status, const oa_error *error);
 

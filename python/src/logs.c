@@ -89,6 +89,7 @@ static int put_record(py_walk *walk, PyObject *record) {
   oa_log_record fields = {.size = sizeof fields};
   py_attributes attributes = {0};
   PyObject *body = NULL;
+  py_walk_begin(walk);
   if (read_record(walk, record, &fields) != 0 ||
       py_walk_open(walk, record, PY_NAME_attributes, PY_NAME_attributes,
                    &attributes) != 0) {

@@ -89,6 +89,7 @@ static int put_points(py_walk *walk, PyObject *data, py_walk_item put) {
 
 static int put_metric(py_walk *walk, PyObject *metric) {
   oa_metric fields = {.size = sizeof fields};
+  py_walk_begin(walk);
   if (py_walk_get_text(walk, metric, PY_NAME_name, PY_NAME_name,
                        &fields.name) != 0 ||
       py_walk_get_text(walk, metric, PY_NAME_description, PY_NAME_description,

@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The module _core. */
+#include <string.h>
+
 #include "core.h"
 #include "handle.h"
+
+PyObject *py_text(const char *text) {
+  return PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace");
+}
 
 void py_raise(const py_state *state, oa_status status, const oa_error *error) {
   const char *text = error != NULL && error->text[0] != '\0'
                          ? error->text
                          : oa_status_text(status);
-  PyObject *exception =
-      PyObject_CallFunction(state->make_error, "is", (int)status, text);
+  PyObject *exception = PyObject_CallFunction(state->make_error, "iN",
+                                              (int)status, py_text(text));
   if (exception != NULL) {
     PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
     Py_DECREF(exception);

@@ -30,6 +30,7 @@ static int read_resource(py_walk *walk, PyObject *resource, oa_resource *out,
 int py_walk_resource(py_walk *walk, PyObject *resource) {
   oa_resource fields = {.size = sizeof fields};
   py_attributes attributes = {0};
+  py_walk_begin(walk);
   if (read_resource(walk, resource, &fields, &attributes) != 0) {
     if (py_walk_leave_out(walk, &walk->imperfect, "resource", 0) != 0) {
       return -1;
@@ -62,6 +63,7 @@ static int read_scope(py_walk *walk, PyObject *scope, oa_scope *out,
 int py_walk_scope(py_walk *walk, PyObject *scope) {
   oa_scope fields = {.size = sizeof fields};
   py_attributes attributes = {0};
+  py_walk_begin(walk);
   if (read_scope(walk, scope, &fields, &attributes) != 0) {
     if (py_walk_leave_out(walk, &walk->imperfect, "scope", 0) != 0) {
       return -1;

@@ -184,25 +184,13 @@ static int open_attributes(py_walk *walk, PyObject *point, py_attributes *out) {
   return py_walk_open(walk, point, PY_NAME_attributes, PY_NAME_attributes, out);
 }
 
-static int put_number(py_walk *walk, PyObject *point) {
+/* A point of a gauge or sum. */
+static int put_value(py_walk *walk, PyObject *point, bool has_start) {
   oa_number_point fields = {.size = sizeof fields};
   py_attributes attributes;
-  if (get_times(walk, point, &fields.start_time_unix_nano,
-                &fields.time_unix_nano) != 0 ||
-      get_number(walk, point, PY_NAME_value, &fields.number) != 0 ||
-      get_flags(walk, point, &fields.flags) != 0 ||
-      open_attributes(walk, point, &attributes) != 0) {
-    return -1;
-  }
-  oa_build_number_point(walk->builder, &fields);
-  return put_rest(walk, point, &attributes);
-}
-
-/* A gauge's start says nothing, and OTLP exporters do not send it. */
-static int put_gauge(py_walk *walk, PyObject *point) {
-  oa_number_point fields = {.size = sizeof fields};
-  py_attributes attributes;
-  if (get_u64(walk, point, PY_NAME_time_unix_nano, &fields.time_unix_nano) !=
+  if ((has_start && get_u64(walk, point, PY_NAME_start_time_unix_nano,
+                            &fields.start_time_unix_nano) != 0) ||
+      get_u64(walk, point, PY_NAME_time_unix_nano, &fields.time_unix_nano) !=
           0 ||
       get_number(walk, point, PY_NAME_value, &fields.number) != 0 ||
       get_flags(walk, point, &fields.flags) != 0 ||
@@ -213,21 +201,35 @@ static int put_gauge(py_walk *walk, PyObject *point) {
   return put_rest(walk, point, &attributes);
 }
 
+static int put_number(py_walk *walk, PyObject *point) {
+  return put_value(walk, point, true);
+}
+
+/* A gauge's start says nothing, and OTLP exporters do not send it. */
+static int put_gauge(py_walk *walk, PyObject *point) {
+  return put_value(walk, point, false);
+}
+
+/* Whether what both kinds of histogram have, under the same names, is read
+ * into FIELDS. */
+#define GET_DISTRIBUTION(WALK, POINT, FIELDS)                           \
+  (get_times((WALK), (POINT), &(FIELDS)->start_time_unix_nano,          \
+             &(FIELDS)->time_unix_nano) == 0 &&                         \
+   get_u64((WALK), (POINT), PY_NAME_count, &(FIELDS)->count) == 0 &&    \
+   get_double((WALK), (POINT), PY_NAME_sum, OA_HAS_SUM, &(FIELDS)->has, \
+              &(FIELDS)->sum) == 0 &&                                   \
+   get_double((WALK), (POINT), PY_NAME_min, OA_HAS_MIN, &(FIELDS)->has, \
+              &(FIELDS)->min) == 0 &&                                   \
+   get_double((WALK), (POINT), PY_NAME_max, OA_HAS_MAX, &(FIELDS)->has, \
+              &(FIELDS)->max) == 0)
+
 static int put_histogram(py_walk *walk, PyObject *point) {
   oa_histogram_point fields = {.size = sizeof fields};
   numbers counts = {0};
   numbers bounds = {0};
   py_attributes attributes;
   int status = -1;
-  if (get_times(walk, point, &fields.start_time_unix_nano,
-                &fields.time_unix_nano) == 0 &&
-      get_u64(walk, point, PY_NAME_count, &fields.count) == 0 &&
-      get_double(walk, point, PY_NAME_sum, OA_HAS_SUM, &fields.has,
-                 &fields.sum) == 0 &&
-      get_double(walk, point, PY_NAME_min, OA_HAS_MIN, &fields.has,
-                 &fields.min) == 0 &&
-      get_double(walk, point, PY_NAME_max, OA_HAS_MAX, &fields.has,
-                 &fields.max) == 0 &&
+  if (GET_DISTRIBUTION(walk, point, &fields) &&
       get_flags(walk, point, &fields.flags) == 0 &&
       get_numbers(walk, point, PY_NAME_bucket_counts, true, &counts) == 0 &&
       get_numbers(walk, point, PY_NAME_explicit_bounds, false, &bounds) == 0 &&
@@ -244,6 +246,26 @@ static int put_histogram(py_walk *walk, PyObject *point) {
   return status;
 }
 
+static int get_i32(const py_walk *walk, PyObject *object, py_name name,
+                   int32_t *out) {
+  PyObject *value = get(walk, object, name);
+  if (value == NULL) {
+    return -1;
+  }
+  const long number = PyLong_AsLong(value);
+  Py_DECREF(value);
+  if (number == -1 && PyErr_Occurred()) {
+    return -1;
+  }
+  if (number < INT32_MIN || number > INT32_MAX) {
+    PyErr_Format(PyExc_ValueError, "%s: %ld does not fit 32 bits",
+                 py_name_text(name), number);
+    return -1;
+  }
+  *out = (int32_t)number;
+  return 0;
+}
+
 /* Buckets without counts are none. */
 static int get_buckets(const py_walk *walk, PyObject *point, py_name name,
                        numbers *counts, oa_buckets *out) {
@@ -252,22 +274,15 @@ static int get_buckets(const py_walk *walk, PyObject *point, py_name name,
     Py_XDECREF(buckets);
     return buckets == NULL ? -1 : 0;
   }
-  PyObject *offset = get(walk, buckets, PY_NAME_offset);
-  int status = offset == NULL ? -1 : 0;
-  long number = 0;
-  if (status == 0) {
-    number = PyLong_AsLong(offset);
-    status = number == -1 && PyErr_Occurred() ? -1 : 0;
-    Py_DECREF(offset);
-  }
+  int32_t offset = 0;
+  int status = get_i32(walk, buckets, PY_NAME_offset, &offset);
   if (status == 0) {
     status = get_numbers(walk, buckets, PY_NAME_bucket_counts, true, counts);
   }
   Py_DECREF(buckets);
   if (status == 0 && counts->count > 0) {
-    *out = (oa_buckets){.offset = (int32_t)number,
-                        .counts = counts->items,
-                        .count = counts->count};
+    *out = (oa_buckets){
+        .offset = offset, .counts = counts->items, .count = counts->count};
   }
   return status;
 }
@@ -275,16 +290,9 @@ static int get_buckets(const py_walk *walk, PyObject *point, py_name name,
 static int get_scale(const py_walk *walk, PyObject *point,
                      oa_exponential_histogram_point *out) {
   unsigned ignored = 0;
-  PyObject *scale = get(walk, point, PY_NAME_scale);
-  if (scale == NULL) {
+  if (get_i32(walk, point, PY_NAME_scale, &out->scale) != 0) {
     return -1;
   }
-  const long number = PyLong_AsLong(scale);
-  Py_DECREF(scale);
-  if (number == -1 && PyErr_Occurred()) {
-    return -1;
-  }
-  out->scale = (int32_t)number;
   if (!PyObject_HasAttr(point, walk->names->text[PY_NAME_zero_threshold])) {
     return 0;
   }
@@ -298,15 +306,7 @@ static int put_exponential(py_walk *walk, PyObject *point) {
   numbers negative = {0};
   py_attributes attributes;
   int status = -1;
-  if (get_times(walk, point, &fields.start_time_unix_nano,
-                &fields.time_unix_nano) == 0 &&
-      get_u64(walk, point, PY_NAME_count, &fields.count) == 0 &&
-      get_double(walk, point, PY_NAME_sum, OA_HAS_SUM, &fields.has,
-                 &fields.sum) == 0 &&
-      get_double(walk, point, PY_NAME_min, OA_HAS_MIN, &fields.has,
-                 &fields.min) == 0 &&
-      get_double(walk, point, PY_NAME_max, OA_HAS_MAX, &fields.has,
-                 &fields.max) == 0 &&
+  if (GET_DISTRIBUTION(walk, point, &fields) &&
       get_u64(walk, point, PY_NAME_zero_count, &fields.zero_count) == 0 &&
       get_scale(walk, point, &fields) == 0 &&
       get_flags(walk, point, &fields.flags) == 0 &&

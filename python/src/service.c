@@ -198,11 +198,11 @@ static PyObject *say(const oa_export_result *result, const py_walk *walk) {
   if (result->rejected == 0 && walk->left_out == 0 && walk->imperfect == 0) {
     Py_RETURN_NONE;
   }
-  return Py_BuildValue("KKKKs", (unsigned long long)result->accepted,
-                       (unsigned long long)result->rejected,
-                       (unsigned long long)walk->left_out,
-                       (unsigned long long)walk->imperfect,
-                       walk->reason[0] != '\0' ? walk->reason : result->reason);
+  return Py_BuildValue(
+      "KKKKN", (unsigned long long)result->accepted,
+      (unsigned long long)result->rejected, (unsigned long long)walk->left_out,
+      (unsigned long long)walk->imperfect,
+      py_text(walk->reason[0] != '\0' ? walk->reason : result->reason));
 }
 
 typedef int (*walk_all)(py_walk *walk, PyObject *objects);
@@ -218,10 +218,32 @@ typedef struct order {
 /* Whether what was walked may go on; else an exception is set. */
 static bool is_fit(const order *how, const py_walk *walk) {
   if (how->strict && (walk->left_out > 0 || walk->imperfect > 0)) {
-    PyErr_SetString(PyExc_ValueError, walk->reason);
+    PyObject *reason = py_text(walk->reason);
+    if (reason != NULL) {
+      PyErr_SetObject(PyExc_ValueError, reason);
+      Py_DECREF(reason);
+    }
     return false;
   }
   return true;
+}
+
+/* Whether there is anything to export; with none that may be for a failure:
+ * STATUS is -1 with an exception then. */
+static bool has_request(const py_service *self, oa_builder *builder,
+                        int *status) {
+  oa_error error = {0};
+  const void *bytes;
+  size_t len;
+  if (oa_builder_size(builder) > 0) {
+    return true; /* the export says what failed */
+  }
+  const oa_status code = oa_builder_finish(builder, &bytes, &len, &error);
+  if (code != OA_OK) {
+    py_raise(self->state, code, &error);
+    *status = -1;
+  }
+  return false;
 }
 
 /* Walks and exports; the GIL is let go between both. */
@@ -241,7 +263,7 @@ static PyObject *export_walked(py_service *self, const order *how,
   if (status == 0 && !is_fit(how, &walk)) {
     status = -1;
   }
-  if (status == 0 && oa_builder_size(builder) > 0) {
+  if (status == 0 && has_request(self, builder, &status)) {
     const request what = {.builder = builder};
     status = export_patiently(self, &what, how->timeout_ms, &result);
   }

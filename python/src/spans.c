@@ -102,15 +102,11 @@ static int trace_state_text(py_walk *walk, PyObject *state, oa_str *out) {
   if (header == NULL) {
     return -1;
   }
-  if (walk->kept == NULL) {
-    walk->kept = PyList_New(0);
+  if (py_walk_text(walk, header, "trace_state", out) != 0) {
+    Py_DECREF(header);
+    return -1;
   }
-  int status = walk->kept == NULL ? -1 : PyList_Append(walk->kept, header);
-  if (status == 0) {
-    status = py_walk_text(walk, header, "trace_state", out);
-  }
-  Py_DECREF(header);
-  return status;
+  return py_walk_hold(walk, header);
 }
 
 /* The SDK counts kinds from 0 = internal, OTLP from 1. */
@@ -249,6 +245,7 @@ static int put_event(py_walk *walk, PyObject *event) {
   py_attributes attributes;
   uint64_t time;
   oa_str name;
+  py_walk_begin(walk);
   if (py_walk_get_text(walk, event, PY_NAME__name, PY_NAME_name, &name) != 0 ||
       py_walk_get_u64(walk, event, PY_NAME__timestamp, PY_NAME_timestamp,
                       &time) != 0 ||
@@ -264,6 +261,7 @@ static int put_link(py_walk *walk, PyObject *link) {
   oa_span_link fields = {.size = sizeof fields};
   py_attributes attributes;
   context to;
+  py_walk_begin(walk);
   PyObject *value = py_walk_get(walk, link, PY_NAME__context, PY_NAME_context);
   if (value == NULL) {
     return -1;
@@ -348,6 +346,7 @@ static void drop_parts(parts *of) {
 
 static int put_span(py_walk *walk, PyObject *span) {
   parts of = {.span = {.size = sizeof of.span}};
+  py_walk_begin(walk);
   int status = read_head(walk, span, &of);
   if (status == 0) {
     oa_build_span(walk->builder, &of.span);

@@ -70,13 +70,15 @@ static int put_member(py_walk *walk, PyObject *key, PyObject *value,
 }
 
 /* The members of DICT.  Reading a value of a strange type runs its code, which
- * may change DICT; the walk then ends early, with what is still there. */
+ * may change DICT; the walk then ends early, with what is still there, or after
+ * as many as there were. */
 static int put_members(py_walk *walk, PyObject *dict, unsigned depth) {
   Py_ssize_t place = 0;
   PyObject *key;
   PyObject *value;
   int status = 0;
-  while (status == 0 && PyDict_Next(dict, &place, &key, &value)) {
+  Py_ssize_t left = PyDict_Size(dict);
+  while (status == 0 && left-- > 0 && PyDict_Next(dict, &place, &key, &value)) {
     Py_INCREF(key);
     Py_INCREF(value);
     status = put_member(walk, key, value, depth);

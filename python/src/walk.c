@@ -9,7 +9,31 @@ void py_walk_init(py_walk *walk, const py_names *names, oa_builder *builder) {
 }
 
 void py_walk_reset(py_walk *walk) {
+  py_walk_begin(walk);
   Py_CLEAR(walk->kept);
+}
+
+void py_walk_begin(py_walk *walk) {
+  while (walk->held_count > 0) {
+    Py_DECREF(walk->held[--walk->held_count]);
+  }
+}
+
+static int keep(py_walk *walk, PyObject *value) {
+  if (walk->kept == NULL) {
+    walk->kept = PyList_New(0);
+  }
+  return walk->kept == NULL ? -1 : PyList_Append(walk->kept, value);
+}
+
+int py_walk_hold(py_walk *walk, PyObject *value) {
+  if (walk->held_count < PY_WALK_HELD) {
+    walk->held[walk->held_count++] = value;
+    return 0;
+  }
+  const int status = keep(walk, value);
+  Py_DECREF(value);
+  return status;
 }
 
 /* Writes what EXCEPTION says behind LIST[INDEX] into the walk's reason. */
@@ -76,10 +100,7 @@ static int surrogate_text(py_walk *walk, PyObject *value, oa_str *out) {
   if (bytes == NULL) {
     return -1;
   }
-  if (walk->kept == NULL) {
-    walk->kept = PyList_New(0);
-  }
-  const int kept = walk->kept == NULL ? -1 : PyList_Append(walk->kept, bytes);
+  const int kept = keep(walk, bytes);
   if (kept == 0 && PyBytes_AsStringAndSize(bytes, &data, &len) == 0) {
     *out = (oa_str){.data = data, .len = (size_t)len};
   }
@@ -252,17 +273,11 @@ int py_walk_get_text(py_walk *walk, PyObject *object, py_name field,
   if (value == NULL) {
     return -1;
   }
-  /* OBJECT holds on to what its fields are; what a property makes is not kept
-   * by anybody. */
-  int status = py_walk_text(walk, value, py_name_text(other), out);
-  if (status == 0 && Py_REFCNT(value) == 1 && out->len > 0) {
-    if (walk->kept == NULL) {
-      walk->kept = PyList_New(0);
-    }
-    status = walk->kept == NULL ? -1 : PyList_Append(walk->kept, value);
+  if (py_walk_text(walk, value, py_name_text(other), out) != 0) {
+    Py_DECREF(value);
+    return -1;
   }
-  Py_DECREF(value);
-  return status;
+  return py_walk_hold(walk, value);
 }
 
 int py_walk_get_u64(py_walk *walk, PyObject *object, py_name field,

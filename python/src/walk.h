@@ -20,12 +20,14 @@
 
 /* Values nested deeper are stored as their text; the service's limit is
  * higher. */
-enum { PY_WALK_MAX_DEPTH = 60, PY_WALK_REASON = 192 };
+enum { PY_WALK_MAX_DEPTH = 60, PY_WALK_REASON = 192, PY_WALK_HELD = 4 };
 
 typedef struct py_walk {
   const py_names *names;
   oa_builder *builder;
-  PyObject *kept;     /* a list of what texts point into, or NULL */
+  PyObject *kept;               /* a list of what texts point into, or NULL */
+  PyObject *held[PY_WALK_HELD]; /* the same, of the item that is read */
+  unsigned held_count;
   uint64_t left_out;  /* records that are not in the builder */
   uint64_t imperfect; /* events, links, values that are not as they were */
   char reason[PY_WALK_REASON]; /* of the first of both */
@@ -47,6 +49,14 @@ int py_walk_leave_out(py_walk *walk, uint64_t *counter, const char *list,
 PyObject *py_walk_get(const py_walk *walk, PyObject *object, py_name field,
                       py_name other);
 
+/* An item is read next: what the texts of the one before point into, which is
+ * built by now, is let go. */
+void py_walk_begin(py_walk *walk);
+
+/* Holds on to VALUE, whose reference it takes, until the next item.  The object
+ * that has it as a field may not: reading another field can run any code. */
+int py_walk_hold(py_walk *walk, PyObject *value);
+
 /* The text VALUE, None being an empty one.  It lives as long as VALUE and the
  * walk.  KEY names it in a TypeError. */
 int py_walk_text(py_walk *walk, PyObject *value, const char *key, oa_str *out);
@@ -67,7 +77,8 @@ int py_walk_span_id(PyObject *value, const char *key, bool zero,
 int py_walk_enum(const py_walk *walk, PyObject *value, const char *key,
                  long *out);
 
-/* The same by the name of the field: OBJECT.FIELD, else OBJECT.OTHER. */
+/* The same by the name of the field: OBJECT.FIELD, else OBJECT.OTHER.  A text
+ * lives until the next item is begun. */
 int py_walk_get_text(py_walk *walk, PyObject *object, py_name field,
                      py_name other, oa_str *out);
 int py_walk_get_u64(py_walk *walk, PyObject *object, py_name field,

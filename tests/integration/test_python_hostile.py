@@ -148,6 +148,106 @@ def test_log_records_of_anything_cost_no_good_record(library):
                for row in rows) >= count
 
 
+class Fickle(SimpleNamespace):
+    """Forgets a text as soon as it is asked for something else."""
+
+    @property
+    def severity_text(self):
+        self.box = ["severity" * 8 + str(id(self))]
+        return self.box[0]
+
+    @property
+    def event_name(self):
+        self.box.clear()
+        self.junk = ["junkjunk" * 8 + str(id(self) + i) for i in range(100)]
+        return "event"
+
+
+class Growing:
+    """Puts another member into the dict that it is in, each time that it is read."""
+
+    def __init__(self, members):
+        self.members = members
+
+    def __str__(self):
+        if len(self.members) < 1000:
+            self.members[f"k{len(self.members)}"] = self
+        return "growing"
+
+
+def fickle_record(**fields):
+    return Fickle(timestamp=1, observed_timestamp=1, severity_number=1, trace_id=0, span_id=0,
+                  trace_flags=0, **fields)
+
+
+def readable(record):
+    return SimpleNamespace(resource=None, instrumentation_scope=None, log_record=record)
+
+
+def test_a_text_lives_until_its_record_is_stored(library):
+    record = fickle_record(attributes={}, body="b")
+    wanted = "severity" * 8 + str(id(record))
+    assert library._current().export_logs([readable(record)] * 50, 1000) is None
+    library.shutdown()
+    found = columns.rows_of(library.output_dir, "logs")
+    assert [row["severity_text"] for row in found] == [wanted] * 50
+
+
+def test_attributes_that_grow_while_they_are_read_come_to_an_end(library):
+    members = {}
+    members["first"] = members["second"] = Growing(members)
+    assert library._current().export_logs(
+        [readable(fickle_record(attributes=members, body=None))], 1000) is None
+    assert len(members) == 4
+
+
+@pytest.mark.parametrize("before", range(4))
+def test_a_reason_may_be_cut_anywhere(library, before):
+    class Loud:
+        def __str__(self):
+            raise ValueError("x" * before + "\u00e4\u20ac\U0001f600" * 100)
+
+    record = fickle_record(attributes={"loud": Loud()}, body=None)
+    said = library._current().export_logs([readable(record)], 1000)
+    assert said[0] == 1 and said[3] == 1
+    assert said[4].startswith("value[0]: " + "x" * before + "\u00e4")
+    with pytest.raises(ValueError, match="\u00e4") as refused:
+        library._current().export_logs([readable(record)], 1000, True)
+    assert type(refused.value) is ValueError
+
+
+@pytest.mark.parametrize("before", range(2))
+def test_an_error_may_name_any_file(library, tmp_path, before):
+    with pytest.raises(oal.OtlpError, match="\u00e4"):
+        oal._core.open_stored("/" + "x" * (190 + before) + "\u00e4" * 60, 0, 0, 0)
+    (tmp_path / "other").mkdir()
+    with open(bytes(tmp_path / "other") + b"/\xe4.arrow", "wb") as file:
+        file.write(b"this is no Arrow at all")
+    with pytest.raises(oal.OtlpError, match="\ufffd.arrow"):
+        oal._core.read_requests(str(tmp_path / "other"), "traces")
+
+
+class ExponentialHistogram(SimpleNamespace):
+    """By its name one of the SDK's."""
+
+
+def test_scales_and_offsets_that_do_not_fit_are_left_out(library):
+    def point(scale, offset):
+        return SimpleNamespace(
+            start_time_unix_nano=1, time_unix_nano=2, count=1, sum=1.0, min=None, max=None,
+            zero_count=0, scale=scale, attributes={},
+            positive=SimpleNamespace(offset=offset, bucket_counts=[1]), negative=None)
+
+    points = [point(2**32 + 3, 0), point(3, 2**40), point(3, -1)]
+    data = SimpleNamespace(resource_metrics=[SimpleNamespace(resource=None, scope_metrics=[
+        SimpleNamespace(scope=None, metrics=[SimpleNamespace(
+            name="m", description="", unit="",
+            data=ExponentialHistogram(aggregation_temporality=2, data_points=points))])])])
+    said = library._current().export_metrics(data, 1000)
+    assert (said[0], said[2]) == (1, 2)
+    assert "scale" in said[4] and "32 bits" in said[4]
+
+
 def broken_metrics(data):
     """DATA once with each field of one metric, its data or one point replaced."""
     for r, resource in enumerate(data.resource_metrics):
