@@ -60,7 +60,7 @@ static bool is_compressed(const oa_stream *stream) {
              : stream->prefix[0] == 1;
 }
 
-static void hand_over(oa_stream *stream) {
+void oa_call_hand_over(oa_stream *stream) {
   const oa_server_options *options = stream->thread->options;
   const uint64_t deadline = stream->call.deadline_ns;
   if (deadline != 0 && oa_clock_monotonic_ns() > deadline) {
@@ -86,19 +86,6 @@ static void hand_over(oa_stream *stream) {
   options->handler->message(options->context, &stream->call);
   stream->handing = false;
   oa_message_go_on(stream);
-}
-
-void oa_call_deliver(oa_thread *thread) {
-  /* A handler that resumes inside request() must not begin a second round. */
-  if (thread->delivering) {
-    return;
-  }
-  thread->delivering = true;
-  oa_link *link;
-  while (!thread->paused && (link = oa_list_first(&thread->ready)) != NULL) {
-    hand_over(OA_LIST_ENTRY(link, oa_stream, in_queue));
-  }
-  thread->delivering = false;
 }
 
 void oa_call_tell_drained(oa_thread *thread) {

@@ -38,6 +38,7 @@ static void on_closed(uv_handle_t *handle) {
 /* Frees what the protocol has. */
 static void end_protocol(oa_connection *connection) {
   oa_stream_lose_all(connection);
+  oa_turn_forget(connection);
   if (connection->session != NULL) {
     nghttp2_session_del(connection->session);
     connection->session = NULL;
@@ -178,6 +179,7 @@ static void flush_http1(oa_connection *connection) {
 void oa_connection_flush(oa_connection *connection) {
   oa_link_remove(&connection->in_dirty);
   connection->postponed = false;
+  oa_turn_settle(connection);
   if (connection->blocked) {
     return;
   }
@@ -293,6 +295,7 @@ void oa_connection_receive(oa_connection *connection, const uint8_t *data,
 static void begin(oa_connection *connection) {
   oa_thread *thread = connection->thread;
   oa_list_init(&connection->streams);
+  oa_list_init(&connection->ready);
   oa_list_init(&connection->waiting[OA_LANE_USUAL]);
   oa_list_init(&connection->waiting[OA_LANE_LARGE]);
   oa_list_push(&thread->connections, &connection->in_thread);

@@ -54,6 +54,7 @@ typedef struct oa_connection {
   unsigned lone_calls; /* made one at a time */
   bool failed;         /* send what is left, then linger */
   bool postponed;      /* goes on in the next turn of the loop */
+  bool hung_up;        /* said its last word, and waits for answers */
   oa_bucket calm;      /* frames that bring nothing */
   oa_bucket resets;    /* requests that came to nothing */
 
@@ -63,9 +64,18 @@ typedef struct oa_connection {
   size_t budgeted; /* bytes of those that may come in */
   size_t held;     /* bytes of all its bodies */
 
+  /* Whole messages; see turn.c. */
+  oa_list ready;
+  oa_link in_turn; /* the thread's ready or backlog */
+  bool back;       /* it stands back, and is not read */
+  uint64_t back_at;
+  uint64_t slice_turn; /* when it was served last, and since when */
+  uint64_t slice_ns;
+
   oa_shake shake;
   oa_link in_shake;  /* the thread's hellos, in_line or shaking */
   uint64_t shook_at; /* when it took its place there */
+  uint8_t origin;    /* a digest of its address */
   oa_buf hello;      /* what has come before its turn */
 
   oa_link in_thread;
@@ -126,6 +136,14 @@ void oa_connection_expire(oa_thread *thread);
 /* LEN plain bytes have come. */
 void oa_connection_receive(oa_connection *connection, const uint8_t *data,
                            size_t len);
+
+/* turn.c */
+
+/* After its last message has been handed over, CONNECTION is read again. */
+void oa_turn_settle(oa_connection *connection);
+
+/* CONNECTION has no streams any more. */
+void oa_turn_forget(oa_connection *connection);
 
 /* transport.c */
 

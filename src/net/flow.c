@@ -396,11 +396,12 @@ static bool is_behind(const oa_stream *stream, uint64_t now) {
   const uint64_t window = stream->http1 ? usual : stream->connection->window;
   const uint64_t brought = stream->have + (window < usual ? usual - window : 0);
   return past > SCHEDULE_AFTER && stream->state == OA_STREAM_BODY &&
+         !stream->connection->back &&
          brought * limit < stream->length * past / SCHEDULE_PART;
 }
 
 /* Ends messages that crawl so slowly that their time will be over before they
- * are whole. */
+ * are whole.  Alone they would have been waited for, so they may come again. */
 static void shed(oa_thread *thread, const oa_list *list) {
   const uint64_t now = uv_now(&thread->loop);
   oa_link *link = is_short(thread) ? oa_list_first(list) : NULL;
@@ -409,7 +410,8 @@ static void shed(oa_thread *thread, const oa_list *list) {
     oa_stream *stream = OA_LIST_ENTRY(link, oa_stream, in_granted);
     if (is_behind(stream, now)) {
       oa_thread_count(&thread->late_bodies, 1);
-      oa_answer_refuse(stream, OA_GRPC_DEADLINE_EXCEEDED, 0,
+      stream->late = true;
+      oa_answer_refuse(stream, OA_GRPC_UNAVAILABLE, retry_delay(stream),
                        "the message came too slowly while others waited");
     }
     link = next;

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/handshake.h"
 
+#include <netinet/in.h>
+#include <string.h>
+
 #include "net/limits.h"
 
 enum {
@@ -9,7 +12,40 @@ enum {
   /* What is taken of a peer before it was answered: its ClientHello in
    * records, and no more that is worth keeping. */
   MAX_AHEAD = 2 * OA_TLS_MAX_HELLO,
+  /* Of the line so many are looked at, the newest ones, for the one whose
+   * neighbors have the fewest handshakes under way. */
+  LOOKED_AT = 64,
+  /* Leading bytes of an IPv6 address that one subscriber has. */
+  SUBNET_SIZE = 8,
+  IPV4_SIZE = 4,
 };
+
+/* Where CONNECTION comes from, as a small number: strangers may share one,
+ * which does them no harm but in a flood. */
+static uint8_t origin_of(const oa_connection *connection) {
+  struct sockaddr_storage peer = {0};
+  int size = sizeof peer;
+  uint8_t bytes[SUBNET_SIZE] = {0};
+  void *any = &peer;
+  if (uv_tcp_getpeername(&connection->tcp, any, &size) != 0) {
+    return 0;
+  }
+  if (peer.ss_family == AF_INET) {
+    const struct sockaddr_in *v4 = any;
+    memcpy(bytes, &v4->sin_addr, IPV4_SIZE);
+  } else if (peer.ss_family == AF_INET6) {
+    const struct sockaddr_in6 *v6 = any;
+    const uint8_t *at = v6->sin6_addr.s6_addr;
+    const bool mapped = IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr);
+    memcpy(bytes, mapped ? at + sizeof v6->sin6_addr - IPV4_SIZE : at,
+           mapped ? IPV4_SIZE : SUBNET_SIZE);
+  }
+  uint32_t hash = 2166136261U; /* FNV-1a */
+  for (size_t i = 0; i < sizeof bytes; i++) {
+    hash = (hash ^ bytes[i]) * 16777619U;
+  }
+  return (uint8_t)(hash >> 24 ^ hash >> 8);
+}
 
 /* A thread's part of WHOLE, and at least LEAST of it. */
 static size_t part_of(const oa_thread *thread, size_t whole, size_t least) {
@@ -47,6 +83,7 @@ bool oa_handshake_waits(const oa_connection *connection) {
 
 void oa_handshake_expect(oa_connection *connection) {
   connection->shake = OA_SHAKE_HELLO;
+  connection->origin = origin_of(connection);
   oa_list_push(&connection->thread->hellos, &connection->in_shake);
 }
 
@@ -54,6 +91,7 @@ void oa_handshake_over(oa_connection *connection) {
   oa_thread *thread = connection->thread;
   if (connection->shake == OA_SHAKE_GOING) {
     thread->shaking_count--;
+    thread->shaking_by[connection->origin]--;
   }
   connection->shake = OA_SHAKE_NONE;
   oa_link_remove(&connection->in_shake);
@@ -120,6 +158,7 @@ static void begin(oa_connection *connection, const uint8_t *data, size_t len) {
   connection->shook_at = uv_now(&thread->loop);
   oa_list_push(&thread->shaking, &connection->in_shake);
   thread->shaking_count++;
+  thread->shaking_by[connection->origin]++;
   oa_transport_begin_tls(connection, data, len);
 }
 
@@ -151,12 +190,27 @@ void oa_handshake_expire(oa_thread *thread) {
   }
 }
 
-/* The newest first: whoever has waited long mostly has given up, or is one of
- * very many that are no clients. */
+/* Whose turn it is in the line, which is not empty.  The newest first: whoever
+ * has waited long mostly has given up, or is one of very many that are no
+ * clients; but before these goes whoever comes from where few do. */
+static oa_connection *next_in_line(const oa_thread *thread) {
+  oa_connection *best = NULL;
+  int looked_at = 0;
+  for (oa_link *link = oa_list_last(&thread->in_line);
+       link != NULL && looked_at < LOOKED_AT;
+       link = oa_list_before(&thread->in_line, link), looked_at++) {
+    oa_connection *one = OA_LIST_ENTRY(link, oa_connection, in_shake);
+    if (best == NULL ||
+        thread->shaking_by[one->origin] < thread->shaking_by[best->origin]) {
+      best = one;
+    }
+  }
+  return best;
+}
+
 void oa_handshake_go_on(oa_thread *thread) {
-  oa_link *link;
   int begun = 0;
-  while ((link = oa_list_last(&thread->in_line)) != NULL) {
+  while (oa_list_first(&thread->in_line) != NULL) {
     if (begun++ == BEGUN_AT_ONCE) {
       oa_thread_go_on_soon(thread);
       return;
@@ -164,7 +218,10 @@ void oa_handshake_go_on(oa_thread *thread) {
     if (!has_place(thread)) {
       return;
     }
-    oa_connection *connection = OA_LIST_ENTRY(link, oa_connection, in_shake);
+    oa_connection *connection = next_in_line(thread);
+    if (connection == NULL) {
+      return;
+    }
     oa_buf hello = connection->hello;
     connection->hello = (oa_buf){0};
     thread->hello_bytes -= hello.cap;

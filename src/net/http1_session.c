@@ -126,7 +126,8 @@ bool oa_http1_time_out(oa_connection *connection) {
                                     .content_type = "text/plain; charset=utf-8",
                                     .body = (const uint8_t *)text,
                                     .body_len = sizeof text - 1};
-  if (!session->started || session->stream != NULL || session->closing) {
+  if (!session->started || session->answered || session->stream != NULL ||
+      session->closing) {
     return false;
   }
   session->closing = true;
@@ -143,7 +144,7 @@ void oa_http1_reply(oa_stream *stream, const oa_http_reply_data *reply) {
   oa_http1_session *session = connection->http1;
   const size_t before = session->out.len;
   /* Who was too slow would be so with the rest (RFC 9110, 15.5.9). */
-  session->closing = reply->status == 408 || !keeps_alive(session);
+  session->closing = stream->late || !keeps_alive(session);
   if (put_answer(session, reply, strcmp(stream->head.method, "HEAD") == 0) !=
       OA_OK) {
     session->out.len = before;
@@ -228,6 +229,7 @@ static void take_body(oa_connection *connection, oa_http1_bytes body) {
 /* Nothing of the last request is left. */
 static void reset(oa_http1_session *session) {
   session->started = false;
+  session->answered = false;
   session->complete = false;
   free_room(session);
 }
@@ -238,6 +240,7 @@ static void end(oa_connection *connection) {
   session->complete = true;
   if (stream == NULL) {
     reset(session); /* it was answered before */
+    oa_connection_streams_changed(connection);
   } else if (stream->state != OA_STREAM_ANSWERED) {
     oa_message_end(stream);
   }
@@ -366,6 +369,10 @@ bool oa_http1_sent(oa_connection *connection) {
   if (session->complete) {
     reset(session);
     oa_buf_free(&session->out);
+  } else {
+    /* The rest of its body, which nobody waits for, may come, but soon. */
+    session->answered = true;
+    oa_connection_expect(connection);
   }
   return session->pending.len > 0;
 }

@@ -18,6 +18,7 @@ typedef struct oa_http1_session {
   oa_http1_room room; /* memory while a request is under way */
   oa_stream *stream;  /* its call, until the answer has gone */
   bool started;       /* the reader is inside a request */
+  bool answered;      /* early, and the rest of the request is thrown away */
   bool complete;      /* all of the request has been read */
   bool closing;       /* nothing after the answer under way */
   bool last;          /* the request under way is the last one */
@@ -52,7 +53,7 @@ bool oa_http1_sent(oa_connection *connection);
 void oa_http1_reply(oa_stream *stream, const oa_http_reply_data *reply);
 
 /* The head of a request did not come in time: answers so.  False: there is
- * nothing to answer to. */
+ * nothing to answer to, or it has its answer. */
 bool oa_http1_time_out(oa_connection *connection);
 
 /* No request after the one under way. */

@@ -24,7 +24,8 @@ enum {
    * is what most servers and proxies take. */
   OA_LIMIT_HEADER_BYTES = 16 * 1024,
   /* For TLS and the first request's head, in milliseconds: some round trips
-   * and lost packets over the worst networks. */
+   * and lost packets over the worst networks.  The rest of an HTTP/1.1 body
+   * that was answered early has as long. */
   OA_LIMIT_HANDSHAKE_MS = 10 * 1000,
   /* TLS handshakes under way at once, over all threads and at least a thread:
    * some 50 KiB each, for a ClientHello of some hundred bytes. */

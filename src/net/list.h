@@ -64,6 +64,12 @@ static inline oa_link *oa_list_last(const oa_list *list) {
   return list->ring.prev == &list->ring ? NULL : list->ring.prev;
 }
 
+/* The link before LINK, or NULL at the beginning. */
+static inline oa_link *oa_list_before(const oa_list *list,
+                                      const oa_link *link) {
+  return link->prev == &list->ring ? NULL : link->prev;
+}
+
 /* The link after LINK, or NULL at the end. */
 static inline oa_link *oa_list_next(const oa_list *list, const oa_link *link) {
   return link->next == &list->ring ? NULL : link->next;

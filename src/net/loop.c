@@ -72,7 +72,7 @@ void oa_thread_settle(oa_thread *thread) {
   oa_link *link;
   oa_handshake_go_on(thread);
   do {
-    oa_call_deliver(thread);
+    oa_turn_deliver(thread);
     oa_flow_grant(thread);
     oa_call_tell_drained(thread);
     while ((link = oa_list_first(&thread->dirty)) != NULL) {
@@ -83,6 +83,9 @@ void oa_thread_settle(oa_thread *thread) {
            (oa_list_first(&thread->ready) != NULL ||
             oa_list_first(&thread->drained) != NULL ||
             oa_list_first(&thread->dirty) != NULL));
+  if (oa_list_first(&thread->backlog) != NULL && !thread->paused) {
+    oa_thread_go_on_soon(thread);
+  }
 }
 
 static void for_each_connection(oa_thread *thread,
@@ -236,6 +239,8 @@ static void go_on_postponed(oa_thread *thread) {
     oa_list_push(&thread->dirty, link);
     any = true;
   }
+  any = any || oa_list_first(&thread->backlog) != NULL;
+  oa_turn_go_on(thread);
   if (any || oa_list_first(&thread->in_line) != NULL) {
     oa_thread_settle(thread);
   }
@@ -287,6 +292,7 @@ static void init_lists(oa_thread *thread) {
                             &thread->waiting[OA_LANE_USUAL],
                             &thread->waiting[OA_LANE_LARGE],
                             &thread->ready,
+                            &thread->backlog,
                             &thread->handed,
                             &thread->drained};
   for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {

@@ -141,9 +141,9 @@ static void complete(oa_stream *stream) {
   oa_thread *thread = stream->thread;
   stream->state = OA_STREAM_READY;
   oa_link_remove(&stream->in_granted);
-  oa_list_push(&thread->ready, &stream->in_queue);
+  oa_turn_wait(stream);
   oa_thread_count(&thread->received, stream->length);
-  oa_call_deliver(thread);
+  oa_turn_deliver(thread);
 }
 
 /* Takes what can be taken now and returns how much that was. */

@@ -72,6 +72,7 @@ static void end_slow(oa_stream *stream) {
     oa_connection_close(stream->connection);
     return;
   }
+  stream->late = true;
   oa_answer_refuse(stream, OA_GRPC_DEADLINE_EXCEEDED, 0,
                    "the message came at fewer than %u bytes a second",
                    (unsigned)thread->options->min_body_rate);
@@ -79,8 +80,10 @@ static void end_slow(oa_stream *stream) {
 
 static void check(oa_stream *stream) {
   const bool coming = comes(stream);
-  /* We do not read while the peer does not. */
-  if (coming && !stream->connection->blocked && is_slow(stream)) {
+  const oa_connection *connection = stream->connection;
+  /* We do not read while the peer does not, and while it stands back. */
+  const bool reading = !connection->blocked && !connection->back;
+  if (coming && reading && is_slow(stream)) {
     end_slow(stream);
   } else if (waits_in_vain(stream)) {
     oa_flow_refuse(stream);

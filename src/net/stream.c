@@ -238,6 +238,7 @@ static void end_overdue(oa_stream *stream) {
   } else if (stream->state == OA_STREAM_ANSWERED || stuck) {
     give_up(stream);
   } else {
+    stream->late = true;
     oa_answer_refuse(stream, OA_GRPC_DEADLINE_EXCEEDED, 0,
                      "the message did not arrive within %u ms",
                      (unsigned)limit);
@@ -252,7 +253,11 @@ void oa_stream_expire(oa_thread *thread) {
     if (now - stream->timed_at < thread->options->body_timeout_ms) {
       return;
     }
-    end_overdue(stream);
+    if (stream->connection->back) {
+      oa_stream_time(stream); /* we do not read it */
+    } else {
+      end_overdue(stream);
+    }
   }
 }
 

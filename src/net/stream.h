@@ -9,8 +9,8 @@
  * even when their connection is gone.  Used by its own thread only.
  *
  * stream.c has its life, pace.c how slow it may be, flow.c the memory brake,
- * message.c what comes in, call.c the handler's side, answer.c and outbox.c
- * what goes out.
+ * message.c what comes in, turn.c whose turn it is, call.c the handler's side,
+ * answer.c and outbox.c what goes out.
  */
 #ifndef OA_NET_STREAM_H
 #define OA_NET_STREAM_H
@@ -56,8 +56,8 @@ typedef struct oa_stream {
   int32_t id;
   oa_stream_state state;
   oa_link in_connection;
-  oa_link in_queue; /* the thread's timed, ready or handed, or the
-                       connection's waiting */
+  oa_link in_queue; /* the thread's timed or handed, or the connection's
+                       waiting or ready */
   uint64_t timed_at;
   oa_link in_paced;
   uint64_t paced_at;
@@ -82,6 +82,7 @@ typedef struct oa_stream {
   oa_buf inflated;
   bool granted;
   bool slow; /* granted, but no longer counted by the budget */
+  bool late; /* refused as it came too slowly, which the rest would, too */
   oa_lane lane;
   oa_link in_granted; /* the thread's granted or crawling */
   uint64_t granted_at;
@@ -222,10 +223,22 @@ void oa_message_end(oa_stream *stream);
 /* A streaming call may go on behind the message that the handler had. */
 void oa_message_go_on(oa_stream *stream);
 
+/* turn.c */
+
+/* STREAM's message is whole, and waits to be handed over. */
+void oa_turn_wait(oa_stream *stream);
+
+/* Hands whole messages over, until the handler pauses or their connections have
+ * had their part of this turn of the loop. */
+void oa_turn_deliver(oa_thread *thread);
+
+/* A new turn: those that stood back go on. */
+void oa_turn_go_on(oa_thread *thread);
+
 /* call.c */
 
-/* Hands whole messages over until the handler pauses. */
-void oa_call_deliver(oa_thread *thread);
+/* Hands STREAM's message over. */
+void oa_call_hand_over(oa_stream *stream);
 
 /* Tells handlers whose outboxes have become empty. */
 void oa_call_tell_drained(oa_thread *thread);

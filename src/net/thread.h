@@ -33,6 +33,8 @@ enum {
   OA_THREAD_PLAIN_SIZE = 64 * 1024,
   /* Decompressed messages whose memory is kept for the next ones. */
   OA_THREAD_SPARE_BUFS = 4,
+  /* Digests of addresses. */
+  OA_THREAD_ORIGINS = 256,
   /* Accepted sockets on their way from one thread to another. */
   OA_THREAD_INBOX = 64,
 };
@@ -72,7 +74,8 @@ typedef struct oa_thread {
   oa_list in_line; /* it is whole, and waits for its turn */
   oa_list shaking; /* TLS handshakes under way */
   size_t shaking_count;
-  size_t hello_bytes; /* memory of hellos and in_line */
+  uint32_t shaking_by[OA_THREAD_ORIGINS]; /* the same by where they are from */
+  size_t hello_bytes;                     /* memory of hellos and in_line */
   oa_list handshaking;
   oa_list idle;
   oa_list lingering;
@@ -89,9 +92,10 @@ typedef struct oa_thread {
   oa_list crawling; /* those that the budget no longer counts */
   oa_list waiting[OA_LANES]; /* connections with long messages that may not
                                 come in yet, in the order of their turns */
-  oa_list ready;             /* whole messages, not handed over yet */
-  oa_list handed;            /* the handler has them, or they rest */
-  oa_list drained;           /* streaming calls whose outbox has become empty */
+  oa_list ready;   /* connections whose whole messages are handed over next */
+  oa_list backlog; /* and those that go on in a later turn of the loop */
+  oa_list handed;  /* the handler has them, or they rest */
+  oa_list drained; /* streaming calls whose outbox has become empty */
   size_t granted_bytes[OA_LANES];
   size_t slow_bytes; /* of crawling messages */
   size_t held_bytes; /* of all bodies */

@@ -152,7 +152,9 @@ static void answer_cleartext(oa_connection *connection) {
 /* The session is over: by the peer's word, or by a failure. */
 static void end_tls(oa_connection *connection, oa_status status,
                     const oa_error *error) {
-  if (status == OA_END) {
+  if (status == OA_END && connection->back) {
+    connection->hung_up = true;
+  } else if (status == OA_END) {
     oa_connection_linger(connection);
   } else if (oa_tls_cleartext(connection->tls)) {
     answer_cleartext(connection);
@@ -281,7 +283,7 @@ void oa_transport_adjust(oa_connection *connection) {
   if (connection->state == OA_CONNECTION_CLOSED) {
     return;
   }
-  const bool waits = oa_handshake_waits(connection) ||
+  const bool waits = connection->back || oa_handshake_waits(connection) ||
                      (connection->state == OA_CONNECTION_HTTP1 &&
                       (connection->postponed || oa_http1_waits(connection)));
   const bool read = !connection->blocked && !waits;

@@ -115,6 +115,7 @@ def test_slow_connections_are_hung_up_on_in_every_state(start):
     run = attack_beside(service, "slow_loris")
     assert run.seen["still open"] == 0
     assert run.seen["HTTP 408"] > 0
+    assert run.seen["HTTP 503 without a delay"] == 0
     assert metric(service, "otlp_arrow_connections_late_total") > 0
     assert metric(service, "otlp_arrow_bodies_late_total") > 0
     assert service.stop() == 0

@@ -92,6 +92,9 @@ def hold(run, peers, drips, patience=45):
                 data = b""
             if data[:12] == b"HTTP/1.1 408":
                 run.seen["HTTP 408"] += 1
+            if data[:12] == b"HTTP/1.1 503":
+                told = b"\nretry-after:" in data.lower()
+                run.seen["HTTP 503" if told else "HTTP 503 without a delay"] += 1
             if has_trailers(data):  # the call is over, and the rest may idle
                 run.seen["call ended"] += 1
                 data = b""

@@ -196,12 +196,14 @@ def polite(service, patience=20):
         time.sleep(delay)
 
 
-def until_told(send, tries=10):
-    """What SEND gives in the end: what came before may be on its way still."""
+def until_told(send, patience=60):
+    """What SEND gives in the end: what came before may be on its way still, for as
+    long as its batch takes to be written, which a busy machine makes long."""
+    end = time.monotonic() + patience
     got = send()
-    while got[0] == UNAVAILABLE and got[1] and tries > 0:
+    while got[0] == UNAVAILABLE and got[1] and time.monotonic() < end:
         time.sleep(got[1])
-        got, tries = send(), tries - 1
+        got = send()
     return got
 
 

@@ -112,15 +112,24 @@ static void secured_end(secured *s) {
   free(s);
 }
 
-static int connect_to(const secured *s) {
+/* FROM: an address of this machine. */
+static int connect_from(const secured *s, const char *from) {
   struct sockaddr_in address = {.sin_family = AF_INET};
   address.sin_port = htons(oa_server_port(s->f.server, 0));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   const int fd = socket(AF_INET, SOCK_STREAM, 0);
   assert_true(fd >= 0);
-  const void *any = &address;
+  struct sockaddr_in own = {.sin_family = AF_INET};
+  assert_int_equal(inet_pton(AF_INET, from, &own.sin_addr), 1);
+  const void *any = &own;
+  assert_int_equal(bind(fd, any, sizeof own), 0);
+  any = &address;
   assert_int_equal(connect(fd, any, sizeof address), 0);
   return fd;
+}
+
+static int connect_to(const secured *s) {
+  return connect_from(s, "127.0.0.1");
 }
 
 static void send_hello(int fd, const uint8_t *data, size_t len) {
@@ -154,7 +163,7 @@ static bool is_served_soon(const secured *s) {
 
 static void crowd_open(const secured *s, int fds[CROWD], size_t len) {
   for (size_t i = 0; i < CROWD; i++) {
-    fds[i] = connect_to(s);
+    fds[i] = connect_from(s, "127.0.0.2");
     send_hello(fds[i], s->hello, len);
   }
 }
@@ -185,6 +194,33 @@ static void half_handshakes_do_not_keep_others_out(void **state) {
   oa_server_stats stats;
   oa_server_get_stats(s->f.server, &stats);
   assert_true(stats.connections_late > 0);
+  crowd_close(fds);
+  secured_end(s);
+}
+
+/* However many stand in the line, and how many come after it. */
+static void who_comes_from_elsewhere_goes_first(void **state) {
+  (void)state;
+  enum { BEFORE = 20, MOST = 30 };
+  secured *s = secured_start(4);
+  int fds[CROWD];
+  int guest = -1;
+  for (size_t i = 0; i < CROWD; i++) {
+    if (i == BEFORE) {
+      guest = connect_to(s);
+      send_hello(guest, s->hello, s->hello_len);
+    }
+    fds[i] = connect_from(s, "127.0.0.2");
+    send_hello(fds[i], s->hello, s->hello_len);
+  }
+  uint8_t byte;
+  const struct timeval soon = {.tv_sec = PATIENCE / 1000};
+  setsockopt(guest, SOL_SOCKET, SO_RCVTIMEO, &soon, sizeof soon);
+  assert_int_equal(recv(guest, &byte, 1, MSG_PEEK), 1);
+  /* Each place is held for a quarter of a second, and the newest would be
+   * looked at first. */
+  assert_true(count_answered(fds) < MOST);
+  close(guest);
   crowd_close(fds);
   secured_end(s);
 }
@@ -309,6 +345,7 @@ int main(void) {
       cmocka_unit_test(a_hello_may_come_in_many_records),
       cmocka_unit_test(what_is_no_hello_is_not_waited_for),
       cmocka_unit_test(half_handshakes_do_not_keep_others_out),
+      cmocka_unit_test(who_comes_from_elsewhere_goes_first),
       cmocka_unit_test(a_hello_that_is_not_whole_takes_no_place),
       cmocka_unit_test(each_of_an_honest_crowd_is_served),
       cmocka_unit_test(a_reserved_table_has_a_place_for_each_descriptor),

@@ -308,16 +308,100 @@ static void usual_messages_pass_large_ones_that_crawl(void **state) {
   for (int i = 0; i < 20; i++) {
     assert_int_equal(client_call(good, &mine)->grpc_status, 0);
   }
-  /* What brings nothing is ended as soon as others need its memory. */
-  assert_int_equal(client_await(slow, first)->grpc_status,
-                   OA_GRPC_DEADLINE_EXCEEDED);
+  /* What brings nothing is ended as soon as others need its memory, and told
+   * when to come back. */
+  assert_int_equal(client_await(slow, first)->grpc_status, OA_GRPC_UNAVAILABLE);
+  assert_true(strlen(answer_of(slow, first)->details) > 0);
   assert_int_equal(client_await(slow, second)->grpc_status,
-                   OA_GRPC_DEADLINE_EXCEEDED);
+                   OA_GRPC_UNAVAILABLE);
+  assert_true(strlen(answer_of(slow, second)->details) > 0);
+  assert_int_equal(stats_of(&f).bodies_late, 2);
   await_held(&f, 0);
   oa_free(large);
   oa_free(usual);
   client_close(slow);
   client_close(good);
+  fixture_end(&f);
+}
+
+/* Plain requests that crawl, over HTTP/2 and HTTP/1.1. */
+static void crawling_requests_are_told_when_to_come_back(void **state) {
+  (void)state;
+  enum { LARGE = 1000000, PART = 20000 };
+  fixture f;
+  fixture_init(&f);
+  f.options.body_budget = 800000;
+  f.options.body_limit = 1200000;
+  f.options.stream_window = 16384;
+  fixture_start(&f);
+  client *slow = client_open(&f);
+  uint8_t *large = make_frame(LARGE, false);
+  ask what = ask_for(large, LARGE);
+  what.path = HTTP_PATH;
+  what.type = "application/x-protobuf";
+  what.length = "1000000";
+  what.body.stop = PART;
+  const int32_t first = client_ask(slow, &what);
+  client_run(slow, 100);
+  char text[1024];
+  const int len = snprintf(text, sizeof text,
+                           "POST %s HTTP/1.1\r\nHost: x\r\n"
+                           "Content-Length: %d\r\n\r\n",
+                           HTTP_PATH, LARGE);
+  const int fd = connect_to(oa_server_port(f.server, 0));
+  assert_true(send_all(fd, text, (size_t)len));
+  assert_true(send_all(fd, large, PART));
+  const answer *a = client_await(slow, first);
+  assert_int_equal(a->http_status, 503);
+  assert_true(strtol(a->retry_after, NULL, 10) > 0);
+  /* Another that waits for the memory of this one. */
+  client_ask(slow, &what);
+  const uint64_t end = now_ms() + PATIENCE;
+  while (stats_of(&f).bodies_late < 2 && now_ms() < end) {
+    client_turn(slow, 2);
+  }
+  read_all(fd, text, sizeof text); /* it ends, although it would live on */
+  assert_non_null(strstr(text, "HTTP/1.1 503 "));
+  assert_non_null(strstr(text, "\r\nretry-after: "));
+  close(fd);
+  client_close(slow);
+  oa_free(large);
+  await_held(&f, 0);
+  fixture_end(&f);
+}
+
+/* The rest of a body that was answered early is thrown away, and the next
+ * request served, if it comes in time. */
+static void the_rest_of_a_refused_body_must_come_soon(void **state) {
+  (void)state;
+  static const char head[] =
+      "POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n";
+  static const char next[] =
+      "POST /v1/test HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+      "Content-Length: 2\r\n\r\nab";
+  char text[1024];
+  char body[1000];
+  memset(body, 'x', sizeof body);
+  fixture f;
+  fixture_init(&f);
+  f.options.handshake_timeout_ms = 1000;
+  fixture_start(&f);
+  for (int whole = 0; whole < 2; whole++) {
+    const int fd = connect_to(oa_server_port(f.server, 0));
+    assert_true(send_all(fd, head, sizeof head - 1));
+    assert_true(send_all(fd, body, 10));
+    if (whole) {
+      await_count(&f, &f.refusals, 2);
+      assert_true(send_all(fd, body, sizeof body - 10));
+      assert_true(send_all(fd, next, sizeof next - 1));
+    }
+    read_all(fd, text, sizeof text);
+    assert_non_null(strstr(text, "HTTP/1.1 404 "));
+    assert_null(strstr(text, "HTTP/1.1 408 "));
+    assert_int_equal(strstr(text, "HTTP/1.1 200 ") != NULL, whole);
+    close(fd);
+  }
+  assert_int_equal(stats_of(&f).connections_late, 1);
   fixture_end(&f);
 }
 
@@ -362,6 +446,8 @@ int main(void) {
       cmocka_unit_test(without_descriptors_accepting_rests_and_goes_on),
       cmocka_unit_test(connections_take_turns_with_long_messages),
       cmocka_unit_test(usual_messages_pass_large_ones_that_crawl),
+      cmocka_unit_test(crawling_requests_are_told_when_to_come_back),
+      cmocka_unit_test(the_rest_of_a_refused_body_must_come_soon),
       cmocka_unit_test(requests_sent_ahead_are_all_answered_in_turns),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
