@@ -36,6 +36,13 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(30);
 /// unless `ack` is set to `write` or `fsync`; what waits has a thread of its own
 /// and goes on when its future is dropped.
 ///
+/// A library belongs to the process that made it.  In a child that was made with
+/// `fork`, all of it says [`OtlpServerError::ShutdownError`] (the exporters
+/// `AlreadyShutdown`) and touches nothing: no file, no thread and no lock of the
+/// parent, which goes on as before.  Dropping it there is allowed.  The child makes a
+/// library of its own, with another `output_dir`, and providers of its own, as those
+/// of the SDK do not survive a fork either.
+///
 /// ```
 /// use opentelemetry::trace::{Tracer, TracerProvider};
 /// use opentelemetry_sdk::trace::SdkTracerProvider;

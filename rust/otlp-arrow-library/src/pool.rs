@@ -3,7 +3,7 @@
 //! Builders that are used again, as each keeps the memory that it has grown to.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 
 use otlp_arrow_sys::{Builder, Signal};
 
@@ -28,20 +28,25 @@ pub(crate) struct Pooled {
 }
 
 impl Pool {
-    fn idle(&self, signal: Signal) -> std::sync::MutexGuard<'_, Vec<Builder>> {
+    /// The builders that nobody uses, unless another thread is looking for one just
+    /// now.  Nobody waits here: in a process that was forked meanwhile, that thread
+    /// would never be done.
+    fn idle(&self, signal: Signal) -> Option<MutexGuard<'_, Vec<Builder>>> {
         let place = match signal {
             Signal::Traces => 0,
             Signal::Metrics => 1,
             Signal::Logs => 2,
         };
-        self.idle[place]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        match self.idle[place].try_lock() {
+            Ok(idle) => Some(idle),
+            Err(TryLockError::Poisoned(idle)) => Some(idle.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     /// An empty builder.
     pub(crate) fn take(self: &Arc<Self>, signal: Signal) -> Result<Pooled, OtlpError> {
-        let idle = self.idle(signal).pop();
+        let idle = self.idle(signal).and_then(|mut idle| idle.pop());
         let builder = match idle {
             Some(builder) => builder,
             None => Builder::new(signal).map_err(of_use)?,
@@ -77,9 +82,10 @@ impl Drop for Pooled {
             return;
         }
         builder.reset();
-        let mut idle = self.pool.idle(self.signal);
-        if idle.len() < KEPT {
-            idle.push(builder);
+        if let Some(mut idle) = self.pool.idle(self.signal) {
+            if idle.len() < KEPT {
+                idle.push(builder);
+            }
         }
     }
 }
@@ -87,6 +93,10 @@ impl Drop for Pooled {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn idle(pool: &Pool, signal: Signal) -> usize {
+        pool.idle(signal).expect("nobody else has it").len()
+    }
 
     #[test]
     fn a_builder_comes_back_empty() {
@@ -97,9 +107,9 @@ mod tests {
         builder.log_record(&Default::default());
         assert_eq!(builder.items(), 1);
         drop(builder);
-        assert_eq!(pool.idle(Signal::Logs).len(), 1);
+        assert_eq!(idle(&pool, Signal::Logs), 1);
         let again = pool.take(Signal::Logs).unwrap();
-        assert_eq!((again.items(), pool.idle(Signal::Logs).len()), (0, 0));
+        assert_eq!((again.items(), idle(&pool, Signal::Logs)), (0, 0));
     }
 
     #[test]
@@ -107,6 +117,16 @@ mod tests {
         let pool = Arc::new(Pool::default());
         let many: Vec<_> = (0..KEPT + 3).map(|_| pool.take(Signal::Traces)).collect();
         drop(many);
-        assert_eq!(pool.idle(Signal::Traces).len(), KEPT);
+        assert_eq!(idle(&pool, Signal::Traces), KEPT);
+    }
+
+    #[test]
+    fn whoever_finds_others_at_it_does_not_wait() {
+        let pool = Arc::new(Pool::default());
+        let others = pool.idle(Signal::Logs).unwrap();
+        let builder = pool.take(Signal::Logs).unwrap();
+        assert_eq!(builder.items(), 0);
+        drop(builder);
+        assert_eq!(others.len(), 0);
     }
 }

@@ -9,11 +9,22 @@
 
 #![allow(non_camel_case_types)]
 
-mod items;
-
 use std::ffi::{c_char, c_int, c_uint, c_void};
 use std::marker::PhantomData;
 use std::ptr;
+
+/// An enumeration of C, any number of which may come from there: a name of the
+/// type, and its constants.
+macro_rules! enumeration {
+    ($(#[$about:meta])* $kind:ident { $($(#[$text:meta])* $name:ident = $value:literal,)* }) => {
+        $(#[$about])*
+        pub type $kind = c_uint;
+        $($(#[$text])*
+        pub const $name: $kind = $value;)*
+    };
+}
+
+mod items;
 
 pub use items::*;
 
@@ -113,14 +124,17 @@ impl Default for oa_error {
     }
 }
 
-/// The kinds of telemetry.
-pub type oa_signal = c_uint;
-/// Items are spans.
-pub const OA_TRACES: oa_signal = 0;
-/// Items are data points.
-pub const OA_METRICS: oa_signal = 1;
-/// Items are log records.
-pub const OA_LOGS: oa_signal = 2;
+enumeration! {
+    /// The kinds of telemetry.
+    oa_signal {
+        /// Items are spans.
+        OA_TRACES = 0,
+        /// Items are data points.
+        OA_METRICS = 1,
+        /// Items are log records.
+        OA_LOGS = 2,
+    }
+}
 
 /// A borrowed text.
 #[repr(C)]
@@ -151,12 +165,15 @@ impl Default for oa_str<'_> {
     }
 }
 
-/// How the bytes of a request are to be understood.
-pub type oa_form = c_uint;
-/// An `Export...ServiceRequest` as protobuf.
-pub const OA_FORM_PROTOBUF: oa_form = 0;
-/// The same as OTLP/JSON.
-pub const OA_FORM_JSON: oa_form = 1;
+enumeration! {
+    /// How the bytes of a request are to be understood.
+    oa_form {
+        /// An `Export...ServiceRequest` as protobuf.
+        OA_FORM_PROTOBUF = 0,
+        /// The same as OTLP/JSON.
+        OA_FORM_JSON = 1,
+    }
+}
 
 /// What became of a request.
 #[repr(C)]
@@ -204,6 +221,18 @@ pub struct oa_signal_stats {
     pub refused: u64,
 }
 
+/// What became of the stored rows of one signal, with an exporter.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct oa_forward_signal_stats {
+    /// Delivered.
+    pub forwarded: u64,
+    /// Refused for good, too old, or gone from the disk.
+    pub passed_over: u64,
+    /// To be delivered.
+    pub waiting: u64,
+}
+
 /// Numbers of a service.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
@@ -216,16 +245,21 @@ pub struct oa_service_stats {
     pub bytes_buffered: u64,
     /// Of `memory_limit`.
     pub memory_used: u64,
+    /// By [`oa_signal`].
+    pub forwards: [oa_forward_signal_stats; 3],
 }
 
-/// One of the ports.
-pub type oa_listener = c_uint;
-/// `protocols.protobuf_port`.
-pub const OA_LISTENER_PROTOBUF: oa_listener = 0;
-/// `protocols.arrow_flight_port`.
-pub const OA_LISTENER_ARROW_FLIGHT: oa_listener = 1;
-/// `dashboard.port`: health and metrics.
-pub const OA_LISTENER_DASHBOARD: oa_listener = 2;
+enumeration! {
+    /// One of the ports.
+    oa_listener {
+        /// `protocols.protobuf_port`.
+        OA_LISTENER_PROTOBUF = 0,
+        /// `protocols.arrow_flight_port`.
+        OA_LISTENER_ARROW_FLIGHT = 1,
+        /// `dashboard.port`: health and metrics.
+        OA_LISTENER_DASHBOARD = 2,
+    }
+}
 
 /// `struct ArrowArrayStream` of the Arrow C Stream Interface.
 #[repr(C)]

@@ -51,6 +51,7 @@ impl PushMetricExporter for Tee {
 fn resource() -> Resource {
     Resource::builder()
         .with_service_name("shop")
+        .with_attributes(story::every_type())
         .with_schema_url(
             [
                 KeyValue::new("service.namespace", "test"),

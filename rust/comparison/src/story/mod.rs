@@ -26,7 +26,8 @@ fn scopes() -> [InstrumentationScope; 3] {
     ]
 }
 
-fn every_type() -> Vec<KeyValue> {
+/// Attributes of every type of value.
+pub fn every_type() -> Vec<KeyValue> {
     let texts = vec![
         StringValue::from("a"),
         StringValue::from(""),

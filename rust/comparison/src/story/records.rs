@@ -114,5 +114,15 @@ fn others(logger: &SdkLogger) -> u64 {
         Some(TraceFlags::SAMPLED),
     );
     logger.emit(record);
-    3
+    3 + odd(logger)
+}
+
+/// Times before OTLP's, and a severity of which there is only a text.
+fn odd(logger: &SdkLogger) -> u64 {
+    let mut record = logger.create_log_record();
+    record.set_timestamp(SystemTime::UNIX_EPOCH - Duration::from_secs(1));
+    record.set_observed_timestamp(SystemTime::UNIX_EPOCH);
+    record.set_severity_text("as it likes");
+    logger.emit(record);
+    1
 }

@@ -36,7 +36,8 @@ pub fn tell_spans(provider: &SdkTracerProvider) -> u64 {
     let mut told = 0;
     for scope in super::scopes() {
         let tracer = provider.tracer_with_scope(scope);
-        told += kinds(&tracer) + of_elsewhere(&tracer) + full(&tracer) + beyond_limits(&tracer);
+        told += kinds(&tracer) + of_elsewhere(&tracer) + full(&tracer) + odd(&tracer);
+        told += beyond_limits(&tracer);
     }
     told
 }
@@ -47,6 +48,7 @@ fn kinds(tracer: &SdkTracer) -> u64 {
         Status::Ok,
         Status::error("it broke"),
         Status::error(""),
+        Status::error("é\u{1f980}\n".repeat(100)),
     ];
     let mut told = 0;
     for kind in KINDS {
@@ -63,15 +65,19 @@ fn kinds(tracer: &SdkTracer) -> u64 {
     told
 }
 
-/// Parents in another process, and their children here.
+/// Parents in another process, with and without flags that a newer one may set, and
+/// their children here.
 fn of_elsewhere(tracer: &SdkTracer) -> u64 {
-    let context = Context::new().with_remote_span_context(elsewhere(7, TraceFlags::SAMPLED));
-    let server = tracer.start_with_context("from elsewhere", &context);
-    let inside = Context::current_with_span(server);
-    let mut child = tracer.start_with_context("inside", &inside);
-    child.end();
-    inside.span().end();
-    2
+    let flags = [TraceFlags::SAMPLED, TraceFlags::new(0x03)];
+    for flags in flags {
+        let context = Context::new().with_remote_span_context(elsewhere(7, flags));
+        let server = tracer.start_with_context("from elsewhere", &context);
+        let inside = Context::current_with_span(server);
+        let mut child = tracer.start_with_context("inside", &inside);
+        child.end();
+        inside.span().end();
+    }
+    2 * flags.len() as u64
 }
 
 fn full(tracer: &SdkTracer) -> u64 {
@@ -96,6 +102,21 @@ fn full(tracer: &SdkTracer) -> u64 {
     span.update_name("renamed é");
     span.end_with_timestamp(start + Duration::from_secs(1));
     1
+}
+
+/// Times before OTLP's, an end before the start, nothing but what has to be.
+fn odd(tracer: &SdkTracer) -> u64 {
+    let early = SystemTime::UNIX_EPOCH - Duration::from_secs(1);
+    let mut span = tracer
+        .span_builder("early")
+        .with_start_time(early)
+        .start(tracer);
+    span.add_event_with_timestamp("early", early, super::every_type());
+    span.add_link(elsewhere(10, TraceFlags::SAMPLED), super::every_type());
+    span.end_with_timestamp(early);
+    let mut span = tracer.start("backwards");
+    span.end_with_timestamp(SystemTime::UNIX_EPOCH + Duration::from_nanos(1));
+    2
 }
 
 /// More than the provider's limits allow, so that something is dropped.

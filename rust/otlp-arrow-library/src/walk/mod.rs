@@ -21,9 +21,11 @@ pub(crate) use logs::logs;
 pub(crate) use metrics::metrics;
 pub(crate) use traces::{traces, without_id};
 
-/// Values nested deeper than this are refused by the builder anyway; the walk ends
-/// before the stack does.
-const DEEPEST: u32 = 100;
+/// Arrays and maps inside each other.  The builder takes no more, and what is in
+/// one that is deeper must not cost the records beside it.
+const DEEPEST: u32 = 60;
+/// What is stored in the place of what is deeper.
+const TOO_DEEP: &str = "(nested deeper than 60 levels)";
 
 /// Times before 1970 do not exist in OTLP.
 fn nanos(time: SystemTime) -> u64 {
@@ -92,19 +94,18 @@ fn put_any(builder: &mut Builder, key: &str, value: &AnyValue, depth: u32) {
         AnyValue::String(s) => builder.string(key, s.as_str()),
         AnyValue::Boolean(b) => builder.bool(key, *b),
         AnyValue::Bytes(bytes) => builder.bytes(key, bytes),
+        AnyValue::ListAny(_) | AnyValue::Map(_) if depth >= DEEPEST => {
+            builder.string(key, TOO_DEEP);
+        }
         AnyValue::ListAny(all) => {
             builder.array(key);
-            if depth < DEEPEST {
-                all.iter().for_each(|v| put_any(builder, "", v, depth + 1));
-            }
+            all.iter().for_each(|v| put_any(builder, "", v, depth + 1));
             builder.end();
         }
         AnyValue::Map(all) => {
             builder.map(key);
-            if depth < DEEPEST {
-                all.iter()
-                    .for_each(|(k, v)| put_any(builder, k.as_str(), v, depth + 1));
-            }
+            all.iter()
+                .for_each(|(k, v)| put_any(builder, k.as_str(), v, depth + 1));
             builder.end();
         }
         other => builder.string(key, &format!("{other:?}")),
@@ -141,6 +142,35 @@ mod tests {
             groups,
             [("b", vec![0, 2, 3]), ("a", vec![1, 5]), ("c", vec![4])]
         );
+    }
+
+    fn nested(levels: u32) -> AnyValue {
+        (0..levels).fold(AnyValue::Int(1), |inner, i| {
+            if i % 2 == 0 {
+                AnyValue::ListAny(Box::new(vec![inner]))
+            } else {
+                AnyValue::Map(Box::new([("k".into(), inner)].into()))
+            }
+        })
+    }
+
+    #[test]
+    fn a_value_that_is_too_deep_costs_no_other() {
+        for levels in [59, 60, 61, 64, 65, 100, 1000] {
+            let mut builder = Builder::new(otlp_arrow_sys::Signal::Logs).unwrap();
+            builder.resource(None);
+            builder.scope(None);
+            builder.log_record(&Default::default());
+            put_any(&mut builder, "deep", &nested(levels), 0);
+            builder.body();
+            put_any(&mut builder, "", &nested(levels), 0);
+            builder.log_record(&Default::default());
+            let request = builder.finish().unwrap();
+            let cut = request
+                .windows(TOO_DEEP.len())
+                .filter(|bytes| *bytes == TOO_DEEP.as_bytes());
+            assert_eq!(cut.count(), if levels > DEEPEST { 2 } else { 0 }, "{levels}");
+        }
     }
 
     #[test]

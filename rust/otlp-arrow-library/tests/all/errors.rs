@@ -2,7 +2,12 @@
 
 //! What goes wrong is told with the documented error, and nothing is half stored.
 
+use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::Barrier;
+use std::thread;
 use std::time::Instant;
 
 use futures_executor::block_on;
@@ -49,6 +54,35 @@ fn a_second_shutdown_gives_what_the_first_gave() {
 }
 
 #[test]
+fn a_flush_while_the_library_ends_is_done_or_told() {
+    for _ in 0..10 {
+        let directory = Directory::new();
+        let library = directory.library();
+        block_on(library.export_traces((0..100).map(span).collect())).unwrap();
+        let go = Barrier::new(9);
+        thread::scope(|scope| {
+            for number in 0..8 {
+                let (library, go) = (&library, &go);
+                scope.spawn(move || {
+                    go.wait();
+                    let told = match number % 4 {
+                        0 => block_on(library.flush()),
+                        1 => library.flush_blocking(10 * SECOND),
+                        2 => library.shutdown_blocking(10 * SECOND),
+                        _ => block_on(library.shutdown()),
+                    };
+                    assert!(told.is_ok() || number % 4 < 2 && is_shut_down(told));
+                });
+            }
+            go.wait();
+        });
+        assert!(is_shut_down(library.flush_blocking(SECOND)));
+        let stats = library.stats().unwrap().traces;
+        assert_eq!((stats.stored, stats.given_up), (100, 0));
+    }
+}
+
+#[test]
 fn an_exporter_that_was_shut_down_leaves_the_others_alone() {
     let directory = Directory::new();
     let library = directory.library();
@@ -81,6 +115,31 @@ fn a_directory_that_cannot_be_made_is_an_io_error() {
     let error = OtlpLibrary::new_blocking(config.build().unwrap()).unwrap_err();
     assert!(matches!(error, OtlpError::Io(_)), "{error:?}");
     assert!(error.to_string().contains("Not a directory"), "{error}");
+}
+
+/// A directory that even root cannot write to, where there is no other.
+fn not_writable(directory: &Directory) -> PathBuf {
+    let path = directory.path().join("read-only");
+    fs::create_dir(&path).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o500)).unwrap();
+    if fs::write(path.join("probe"), "").is_ok() {
+        return PathBuf::from("/proc");
+    }
+    path
+}
+
+#[test]
+fn a_directory_that_cannot_be_written_is_an_io_error_that_names_it() {
+    let directory = Directory::new();
+    let path = not_writable(&directory).join("below");
+    let config = directory.config().output_dir(&path).build().unwrap();
+    let error = block_on(OtlpLibrary::new(config)).unwrap_err();
+    assert!(matches!(error, OtlpError::Io(_)), "{error:?}");
+    assert!(
+        error.to_string().contains(&*path.to_string_lossy()),
+        "{error}"
+    );
+    assert!(!path.exists());
 }
 
 #[test]

@@ -7,6 +7,7 @@
 mod config;
 mod errors;
 mod fields;
+mod hostile;
 mod mock;
 mod threads;
 mod world;

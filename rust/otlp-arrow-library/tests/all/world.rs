@@ -81,3 +81,8 @@ pub fn without_id(number: u64) -> SpanData {
         ..span(number)
     }
 }
+
+/// What is in the files of DIRECTORY, each request as OTLP/JSON.
+pub fn stored_requests(directory: &Directory) -> Vec<String> {
+    otlp_arrow_sys::requests_json(directory.path()).unwrap()
+}

@@ -34,29 +34,35 @@ pub struct oa_scope<'a> {
     pub dropped_attributes_count: u32,
 }
 
-/// `SpanKind` of OTLP.
-pub type oa_span_kind = c_uint;
-/// It is not known.
-pub const OA_SPAN_UNSPECIFIED: oa_span_kind = 0;
-/// Within an application.
-pub const OA_SPAN_INTERNAL: oa_span_kind = 1;
-/// Serves a request.
-pub const OA_SPAN_SERVER: oa_span_kind = 2;
-/// Sends a request.
-pub const OA_SPAN_CLIENT: oa_span_kind = 3;
-/// Puts a message into a queue.
-pub const OA_SPAN_PRODUCER: oa_span_kind = 4;
-/// Takes a message from a queue.
-pub const OA_SPAN_CONSUMER: oa_span_kind = 5;
+enumeration! {
+    /// `SpanKind` of OTLP.
+    oa_span_kind {
+        /// It is not known.
+        OA_SPAN_UNSPECIFIED = 0,
+        /// Within an application.
+        OA_SPAN_INTERNAL = 1,
+        /// Serves a request.
+        OA_SPAN_SERVER = 2,
+        /// Sends a request.
+        OA_SPAN_CLIENT = 3,
+        /// Puts a message into a queue.
+        OA_SPAN_PRODUCER = 4,
+        /// Takes a message from a queue.
+        OA_SPAN_CONSUMER = 5,
+    }
+}
 
-/// `StatusCode` of OTLP.
-pub type oa_span_status = c_uint;
-/// Nobody said.
-pub const OA_STATUS_UNSET: oa_span_status = 0;
-/// Said to be well.
-pub const OA_STATUS_OK: oa_span_status = 1;
-/// It failed.
-pub const OA_STATUS_ERROR: oa_span_status = 2;
+enumeration! {
+    /// `StatusCode` of OTLP.
+    oa_span_status {
+        /// Nobody said.
+        OA_STATUS_UNSET = 0,
+        /// Said to be well.
+        OA_STATUS_OK = 1,
+        /// It failed.
+        OA_STATUS_ERROR = 2,
+    }
+}
 
 /// Fields of a span.
 #[repr(C)]
@@ -112,27 +118,33 @@ pub struct oa_span_link<'a> {
     pub dropped_attributes_count: u32,
 }
 
-/// What a metric's points are.
-pub type oa_metric_type = c_uint;
-/// A value at a time.
-pub const OA_GAUGE: oa_metric_type = 1;
-/// A total.
-pub const OA_SUM: oa_metric_type = 2;
-/// Counts in buckets with given bounds.
-pub const OA_HISTOGRAM: oa_metric_type = 3;
-/// Counts in buckets whose bounds are powers.
-pub const OA_EXPONENTIAL_HISTOGRAM: oa_metric_type = 4;
-/// Quantiles.
-pub const OA_SUMMARY: oa_metric_type = 5;
+enumeration! {
+    /// What a metric's points are.
+    oa_metric_type {
+        /// A value at a time.
+        OA_GAUGE = 1,
+        /// A total.
+        OA_SUM = 2,
+        /// Counts in buckets with given bounds.
+        OA_HISTOGRAM = 3,
+        /// Counts in buckets whose bounds are powers.
+        OA_EXPONENTIAL_HISTOGRAM = 4,
+        /// Quantiles.
+        OA_SUMMARY = 5,
+    }
+}
 
-/// `AggregationTemporality` of OTLP.
-pub type oa_temporality = c_uint;
-/// Nobody said.
-pub const OA_TEMPORALITY_UNSPECIFIED: oa_temporality = 0;
-/// Since the last report.
-pub const OA_DELTA: oa_temporality = 1;
-/// Since the start.
-pub const OA_CUMULATIVE: oa_temporality = 2;
+enumeration! {
+    /// `AggregationTemporality` of OTLP.
+    oa_temporality {
+        /// Nobody said.
+        OA_TEMPORALITY_UNSPECIFIED = 0,
+        /// Since the last report.
+        OA_DELTA = 1,
+        /// Since the start.
+        OA_CUMULATIVE = 2,
+    }
+}
 
 /// Fields of a metric.
 #[repr(C)]
@@ -154,14 +166,17 @@ pub struct oa_metric<'a> {
     pub is_monotonic: c_int,
 }
 
-/// Which member of [`oa_number`] counts.
-pub type oa_number_type = c_uint;
-/// None.
-pub const OA_NUMBER_NONE: oa_number_type = 0;
-/// The integer.
-pub const OA_INT: oa_number_type = 1;
-/// The double.
-pub const OA_DOUBLE: oa_number_type = 2;
+enumeration! {
+    /// Which member of [`oa_number`] counts.
+    oa_number_type {
+        /// None.
+        OA_NUMBER_NONE = 0,
+        /// The integer.
+        OA_INT = 1,
+        /// The double.
+        OA_DOUBLE = 2,
+    }
+}
 
 /// The members of an [`oa_number`].
 #[repr(C)]

@@ -61,7 +61,10 @@ fn structs_have_the_layout_of_the_header() {
         "oa_str" oa_str { data, len }
         "oa_export_result" oa_export_result { accepted, rejected, repaired, retry_after_ms, reason }
         "oa_signal_stats" oa_signal_stats { received, rejected, stored, given_up, buffered, refused }
-        "oa_service_stats" oa_service_stats { size, signals, bytes_buffered, memory_used }
+        "oa_forward_signal_stats" oa_forward_signal_stats { forwarded, passed_over, waiting }
+        "oa_service_stats" oa_service_stats {
+            size, signals, bytes_buffered, memory_used, forwards,
+        }
         "oa_resource" oa_resource { size, schema_url, dropped_attributes_count }
         "oa_scope" oa_scope { size, name, version, schema_url, dropped_attributes_count }
         "oa_span" oa_span {
