@@ -101,7 +101,7 @@ static oa_status read_numbers(const oa_otap_decoder *d, const oa_otap_attrs *a,
 /* --- rows that look like the one before --- */
 
 static void same_strings(const oa_otap_attrs *a, uint32_t at, uint32_t end,
-                         uint8_t *same) {
+                         uint8_t *restrict same) {
   const int32_t *keys = a->keys;
   const int32_t *strings = a->strings;
   for (uint32_t i = at; i < end; i++) {
@@ -111,7 +111,7 @@ static void same_strings(const oa_otap_attrs *a, uint32_t at, uint32_t end,
 }
 
 static void same_integers(const oa_otap_attrs *a, uint32_t at, uint32_t end,
-                          uint8_t *same) {
+                          uint8_t *restrict same) {
   const int32_t *keys = a->keys;
   const uint64_t *integers = a->integers;
   for (uint32_t i = at; i < end; i++) {

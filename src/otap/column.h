@@ -11,7 +11,7 @@
 #ifndef OA_OTAP_COLUMN_H
 #define OA_OTAP_COLUMN_H
 
-#include "arrow/array.h"
+#include "arrow/bits.h"
 #include "otap/payload.h"
 #include "otlp/builder_impl.h"
 
@@ -22,6 +22,7 @@ typedef struct oa_otap_map {
   int32_t *numbers;
   size_t capacity;
   size_t known;          /* numbers[0..known) are set */
+  size_t missing;        /* so many of them are -1 */
   uint64_t generation;   /* of the builder */
   uint64_t replacements; /* of the reader's dictionaries */
   bool repaired;   /* two strings may have one number: they were not UTF-8 */
@@ -59,6 +60,17 @@ static inline bool oa_otap_has_nulls(const oa_otap_column *column) {
 static inline bool oa_otap_is_null(const oa_otap_column *column, uint32_t i) {
   return column->field == NULL || oa_array_is_null(column->array, i) ||
          (column->outer != NULL && oa_array_is_null(column->outer, i));
+}
+
+/* Which of the COUNT rows from AT on, at most 64, are not null. */
+static inline uint64_t oa_otap_valid_word(const oa_otap_column *column,
+                                          uint32_t at, unsigned count) {
+  if (column->field == NULL) {
+    return 0;
+  }
+  const uint64_t word = oa_valid_word(column->array, at, count);
+  return column->outer == NULL ? word
+                               : word & oa_valid_word(column->outer, at, count);
 }
 
 /* True when none of the rows [BEGIN, END) is null. */

@@ -55,8 +55,12 @@ oa_status oa_otap_get_valid(const oa_otap_decoder *d,
   void *block = NULL;
   OA_TRY(oa_scratch_get(d->scratch, table->rows, 1, &block));
   uint8_t *valid = block;
-  for (uint32_t i = 0; i < table->rows; i++) {
-    valid[i] = !oa_otap_is_null(&table->columns[column], i);
+  for (uint32_t i = 0; i < table->rows; i += OA_WORD) {
+    const unsigned part = oa_word_count(table->rows - i);
+    const uint64_t word = oa_otap_valid_word(&table->columns[column], i, part);
+    for (unsigned j = 0; j < part; j++) {
+      valid[i + j] = word >> j & 1;
+    }
   }
   *out = valid;
   return OA_OK;

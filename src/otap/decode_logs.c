@@ -91,12 +91,27 @@ static oa_status put_body(const oa_otap_decoder *d, const oa_otap_table *logs,
 /* How many rows are looked at together. */
 enum { SOME_ROWS = 64 };
 
+/* True when the rows [BEGIN, END) of TYPE, not encoded, are all WANTED. */
+static bool have_type(const oa_otap_column *type, uint32_t begin, uint32_t end,
+                      uint8_t wanted) {
+  uint8_t other = 0;
+  if (type->index_width > 0 || !oa_otap_all_set(type, begin, end)) {
+    return false;
+  }
+  const uint8_t *types = type->array->values;
+  for (uint32_t i = begin; i < end; i++) {
+    other |= types[i] ^ wanted;
+  }
+  return other == 0;
+}
+
 /* True when the bodies [BEGIN, END) are texts that can be taken over as they
  * lie one after the other: each is UTF-8 for itself. */
 static bool are_texts(const oa_otap_table *logs, uint32_t begin, uint32_t end) {
   const oa_otap_column *type = &logs->columns[OA_OTAP_LOG_BODY_TYPE];
   const oa_otap_column *text = &logs->columns[OA_OTAP_LOG_BODY_STR];
   if (!oa_otap_all_set(&logs->columns[OA_OTAP_LOG_BODY], begin, end) ||
+      !have_type(type, begin, end, OA_VALUE_STR) ||
       !oa_otap_all_set(text, begin, end) || text->index_width > 0 ||
       text->array->offsets == NULL) {
     return false;
@@ -107,8 +122,7 @@ static bool are_texts(const oa_otap_table *logs, uint32_t begin, uint32_t end) {
   const int32_t last = offsets[end];
   for (uint32_t i = begin; i < end; i++) {
     const int32_t at = offsets[i];
-    if (oa_otap_u32(type, i) != OA_VALUE_STR ||
-        (at < last && (bytes[at] & 0xC0) == 0x80)) {
+    if (at < last && (bytes[at] & 0xC0) == 0x80) {
       return false;
     }
   }

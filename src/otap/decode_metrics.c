@@ -102,8 +102,10 @@ static oa_status place_rows(const oa_otap_decoder *d, oa_otap_metrics *m) {
   }
   for (uint32_t kind = 0; kind < OA_OTAP_POINT_KINDS; kind++) {
     oa_otap_points *p = &m->points[kind];
+    p->in_order = true;
     for (uint32_t i = 0; i < p->join.rows; i++) {
       p->rows[i] = p->join.places[p->join.parents[i]]++;
+      p->in_order &= i == 0 || p->rows[i] > p->rows[i - 1];
       m->seats[p->rows[i]] = (oa_otap_seat){.kind = kind, .row = i};
     }
   }
@@ -251,27 +253,41 @@ static void fill_kind(const oa_otap_decoder *d, const oa_otap_metrics *m,
   }
 }
 
-/* Type, temporality and number of each row. */
+/* The points of a metric are numbered; the row of an empty one has none. */
+static oa_status write_ords(const oa_otap_decoder *d,
+                            const oa_otap_metrics *m) {
+  oa_table *root = &d->builder->root;
+  void *block = NULL;
+  OA_TRY(oa_scratch_get(d->scratch, m->rows, 1, &block));
+  uint8_t *valid = block;
+  uint32_t count = 0;
+  for (uint32_t row = 0; row < m->rows; row++) {
+    valid[row] = m->seats[row].kind != OA_OTAP_NO_POINT;
+    count += valid[row];
+  }
+  d->result->accepted += count;
+  uint8_t *to = oa_otap_open_some(root, &root->columns[OA_POINT_POINT_ORD],
+                                  root->length, m->rows, valid);
+  for (uint32_t i = 0, row = 0; to != NULL && i < m->table->rows; i++) {
+    for (uint32_t ord = 0; row < m->ends[i]; row++, ord++) {
+      memcpy(to + row * sizeof ord, &ord, sizeof ord);
+    }
+  }
+  return OA_OK;
+}
+
+/* Type and temporality of each row. */
 static oa_status write_kinds(const oa_otap_decoder *d,
                              const oa_otap_metrics *m) {
   oa_otlp_builder *b = d->builder;
   oa_table *root = &b->root;
-  oa_column *ords = &root->columns[OA_POINT_POINT_ORD];
   const uint32_t base = root->length;
   uint32_t *temporalities = NULL;
   OA_TRY(oa_otap_get_u32s(d, m->table, OA_OTAP_METRIC_TEMPORALITY,
                           &temporalities));
-  for (uint32_t i = 0, row = 0; i < m->table->rows; i++) {
+  for (uint32_t i = 0; i < m->table->rows; i++) {
     root->length = base + m->ends[i];
-    fill_kind(d, m, i, base + row, temporalities[i]);
-    if (m->seats[row].kind == OA_OTAP_NO_POINT) {
-      row = m->ends[i]; /* a metric without points is one row */
-    }
-    for (uint32_t ord = 0; row < m->ends[i]; row++, ord++) {
-      root->length = base + row;
-      oa_put_u32(root, ords, ord);
-      d->result->accepted++;
-    }
+    fill_kind(d, m, i, base + (i == 0 ? 0 : m->ends[i - 1]), temporalities[i]);
     b->metric_ord++;
   }
   root->length = base;
@@ -283,6 +299,7 @@ static oa_status write_metrics(const oa_otap_decoder *d,
   OA_TRY(write_text(d, m, OA_OTAP_METRIC_NAME, OA_POINT_METRIC_NAME));
   OA_TRY(write_text(d, m, OA_OTAP_METRIC_DESCRIPTION, OA_POINT_DESCRIPTION));
   OA_TRY(write_text(d, m, OA_OTAP_METRIC_UNIT, OA_POINT_UNIT));
+  OA_TRY(write_ords(d, m));
   return write_kinds(d, m);
 }
 

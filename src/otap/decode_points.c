@@ -9,55 +9,94 @@
 typedef struct source {
   uint32_t kind;
   uint8_t column;
-  bool always; /* null is 0 and not null */
+  bool always;    /* null is 0 and not null */
+  uint8_t unless; /* null where this column is not; 0: there is none */
 } source;
+
+/* The values of a source, in the order of its table. */
+typedef struct cells {
+  const uint32_t *rows; /* where they go */
+  uint32_t count;
+  const uint64_t *values; /* any under null */
+  const uint8_t *valid;   /* a byte each; NULL: none is null */
+} cells;
+
+enum { MOST_SOURCES = OA_OTAP_POINT_KINDS };
 
 /* --- numbers --- */
 
-/* The points' values go to their rows. */
-OA_INLINE void scatter64(const oa_otap_points *p, const source *from,
-                         const uint64_t *given, bool nulls, uint64_t *values,
-                         uint8_t *valid) {
-  const oa_otap_column *column = &p->table->columns[from->column];
-  const uint32_t *rows = p->rows;
-  const uint32_t count = p->table->rows;
-  for (uint32_t i = 0; i < count; i++) {
-    values[rows[i]] = given[i];
-    valid[rows[i]] = !nulls || !oa_otap_is_null(column, i);
+static oa_status read_valid(const oa_otap_decoder *d,
+                            const oa_otap_table *table, const source *from,
+                            const uint8_t **out) {
+  const oa_otap_column *unless = &table->columns[from->unless];
+  const bool hides = from->unless != 0 && oa_otap_has(unless);
+  uint8_t *valid = NULL;
+  if (from->always ||
+      (!hides && !oa_otap_has_nulls(&table->columns[from->column]))) {
+    return OA_OK;
   }
+  OA_TRY(oa_otap_get_valid(d, table, from->column, &valid));
+  for (uint32_t i = 0; hides && i < table->rows; i++) {
+    valid[i] &= oa_otap_is_null(unless, i);
+  }
+  *out = valid;
+  return OA_OK;
 }
 
-/* Gathers 64-bit values and whether they are set, which none is before. */
-static oa_status gather64(const oa_otap_decoder *d, const oa_otap_metrics *m,
-                          const source *from, uint64_t *values,
-                          uint8_t *valid) {
+/* The values are read where they are when they can be. */
+static oa_status read_cells(const oa_otap_decoder *d, const oa_otap_metrics *m,
+                            const source *from, cells *out) {
   const oa_otap_points *p = &m->points[from->kind];
-  uint64_t *given = NULL;
+  uint64_t *copy = NULL;
+  *out = (cells){0};
   if (p->table == NULL ||
       (!from->always && !oa_otap_has(&p->table->columns[from->column]))) {
     return OA_OK;
   }
-  OA_TRY(oa_otap_get_u64s(d, p->table, from->column, &given));
-  if (from->always || !oa_otap_has_nulls(&p->table->columns[from->column])) {
-    scatter64(p, from, given, false, values, valid);
-  } else {
-    scatter64(p, from, given, true, values, valid);
+  const oa_otap_column *column = &p->table->columns[from->column];
+  const bool zeros = from->always && oa_otap_has_nulls(column);
+  OA_TRY(read_valid(d, p->table, from, &out->valid));
+  if (zeros || column->index_width > 0) {
+    OA_TRY(oa_otap_get_u64s(d, p->table, from->column, &copy));
   }
+  out->values = copy == NULL ? column->array->values : copy;
+  out->rows = p->rows;
+  out->count = p->table->rows;
   return OA_OK;
+}
+
+static void scatter_valid(const cells *from, uint8_t *valid) {
+  for (uint32_t i = 0; i < from->count; i++) {
+    valid[from->rows[i]] = from->valid == NULL ? 1 : from->valid[i];
+  }
+}
+
+/* The values go to their rows, of which TO is the first one's. */
+static void scatter64(const cells *from, uint8_t *to) {
+  const cells c = *from; /* stores of bytes could change any memory */
+  for (uint32_t i = 0; i < c.count; i++) {
+    const uint64_t mask = c.valid == NULL ? 1 : c.valid[i];
+    const uint64_t value = c.values[i] & (0U - mask);
+    memcpy(to + (size_t)c.rows[i] * sizeof value, &value, sizeof value);
+  }
 }
 
 static oa_status put64(const oa_otap_decoder *d, const oa_otap_metrics *m,
                        size_t to, const source *sources, size_t count) {
   oa_table *root = &d->builder->root;
-  void *values = NULL;
+  cells from[MOST_SOURCES];
   void *valid = NULL;
-  OA_TRY(oa_scratch_get_zeroed(d->scratch, m->rows, sizeof(uint64_t), &values));
+  assert(count <= MOST_SOURCES);
   OA_TRY(oa_scratch_get_zeroed(d->scratch, m->rows, 1, &valid));
   for (size_t i = 0; i < count; i++) {
-    OA_TRY(gather64(d, m, &sources[i], values, valid));
+    OA_TRY(read_cells(d, m, &sources[i], &from[i]));
+    scatter_valid(&from[i], valid);
   }
-  oa_otap_put_optional64(root, &root->columns[to], root->length, m->rows,
-                         values, valid);
+  uint8_t *first =
+      oa_otap_open_some(root, &root->columns[to], root->length, m->rows, valid);
+  for (size_t i = 0; first != NULL && i < count; i++) {
+    scatter64(&from[i], first);
+  }
   return OA_OK;
 }
 
@@ -65,15 +104,15 @@ static oa_status put64(const oa_otap_decoder *d, const oa_otap_metrics *m,
 static oa_status put_times(const oa_otap_decoder *d, const oa_otap_metrics *m,
                            uint8_t column, size_t to) {
   oa_table *root = &d->builder->root;
-  void *values = NULL;
-  void *valid = NULL;
-  OA_TRY(oa_scratch_get_zeroed(d->scratch, m->rows, sizeof(uint64_t), &values));
-  OA_TRY(oa_scratch_get(d->scratch, m->rows, 1, &valid));
+  void *times = NULL;
+  OA_TRY(oa_scratch_get_zeroed(d->scratch, m->rows, sizeof(uint64_t), &times));
   for (uint32_t kind = 0; kind < OA_OTAP_POINT_KINDS; kind++) {
-    const source from = {.kind = kind, .column = column};
-    OA_TRY(gather64(d, m, &from, values, valid));
+    const source times_of = {.kind = kind, .column = column};
+    cells from;
+    OA_TRY(read_cells(d, m, &times_of, &from));
+    scatter64(&from, times);
   }
-  oa_otap_put_times(root, &root->columns[to], root->length, m->rows, values);
+  oa_otap_put_times(root, &root->columns[to], root->length, m->rows, times);
   return OA_OK;
 }
 
@@ -202,6 +241,29 @@ static oa_status open_items(oa_table *items, uint32_t count, uint8_t **to) {
   return OA_OK;
 }
 
+/* The lists of P, none of which is null, when their items can be copied all at
+ * once: as the points are in the order of their rows, so are the items. */
+static void put_straight(const oa_otap_points *p, const oa_array *from,
+                         const oa_otap_column *item, uint32_t count,
+                         oa_table *root, oa_column *list, uint8_t **slots) {
+  oa_table *items = list->child;
+  int64_t first;
+  int64_t begin;
+  int64_t end;
+  oa_array_range(from, 0, &first, &end);
+  for (size_t c = 0; c < items->column_count; c++) {
+    put_items(&item[c], first, first + count, slots[c]);
+  }
+  for (uint32_t i = 0; i < p->table->rows; i++) {
+    const uint32_t row = root->length + p->rows[i];
+    oa_array_range(from, i, &begin, &end);
+    if (begin < end && oa_column_begin(root, list, row)) {
+      list->offsets[row + 1] = (int32_t)(items->length + end - first);
+    }
+  }
+  items->length += count;
+}
+
 /* List COLUMN of KIND goes to column TO; MEMBERS are those of its items, which
  * are structs, or NULL. */
 static oa_status put_lists(const oa_otap_decoder *d, const oa_otap_metrics *m,
@@ -224,6 +286,10 @@ static oa_status put_lists(const oa_otap_decoder *d, const oa_otap_metrics *m,
                        &item[c]));
   }
   OA_TRY(open_items(items, count, slots));
+  if (p->in_order && !oa_otap_has_nulls(from)) {
+    put_straight(p, from->array, item, count, root, list, slots);
+    return OA_OK;
+  }
   for (uint32_t row = 0; row < m->rows; row++) {
     const oa_otap_seat seat = m->seats[row];
     int64_t begin;
@@ -248,43 +314,32 @@ static oa_status put_lists(const oa_otap_decoder *d, const oa_otap_metrics *m,
 
 static oa_status write_numbers(const oa_otap_decoder *d,
                                const oa_otap_metrics *m) {
-  const oa_otap_points *p = &m->points[OA_OTAP_NUMBERS];
-  oa_table *root = &d->builder->root;
-  void *values = NULL;
-  void *block = NULL;
-  static const source integers = {OA_OTAP_NUMBERS, OA_OTAP_NUMBER_INT, false};
-  static const source doubles = {OA_OTAP_NUMBERS, OA_OTAP_NUMBER_DOUBLE, false};
+  static const source integers = {.kind = OA_OTAP_NUMBERS,
+                                  .column = OA_OTAP_NUMBER_INT};
+  /* A oneof: when both are set it is the integer that counts. */
+  static const source doubles = {.kind = OA_OTAP_NUMBERS,
+                                 .column = OA_OTAP_NUMBER_DOUBLE,
+                                 .unless = OA_OTAP_NUMBER_INT};
   OA_TRY(put64(d, m, OA_POINT_VALUE_INT, &integers, 1));
-  OA_TRY(oa_scratch_get_zeroed(d->scratch, m->rows, sizeof(uint64_t), &values));
-  OA_TRY(oa_scratch_get_zeroed(d->scratch, m->rows, 1, &block));
-  uint8_t *valid = block;
-  OA_TRY(gather64(d, m, &doubles, values, valid));
-  const oa_otap_column *set = &p->table->columns[OA_OTAP_NUMBER_INT];
-  for (uint32_t i = 0; oa_otap_has(set) && i < p->table->rows; i++) {
-    /* A oneof: when both are set it is the integer that counts. */
-    valid[p->rows[i]] &= oa_otap_is_null(set, i);
-  }
-  oa_otap_put_optional64(root, &root->columns[OA_POINT_VALUE_DOUBLE],
-                         root->length, m->rows, values, valid);
-  return OA_OK;
+  return put64(d, m, OA_POINT_VALUE_DOUBLE, &doubles, 1);
 }
 
 static oa_status write_distributions(const oa_otap_decoder *d,
                                      const oa_otap_metrics *m) {
   static const source counts[] = {
-      {OA_OTAP_SUMMARIES, OA_OTAP_SUMMARY_COUNT, true},
-      {OA_OTAP_HISTOGRAMS, OA_OTAP_HISTOGRAM_COUNT, true},
-      {OA_OTAP_EXP_HISTOGRAMS, OA_OTAP_EXP_COUNT, true}};
+      {OA_OTAP_SUMMARIES, OA_OTAP_SUMMARY_COUNT, true, 0},
+      {OA_OTAP_HISTOGRAMS, OA_OTAP_HISTOGRAM_COUNT, true, 0},
+      {OA_OTAP_EXP_HISTOGRAMS, OA_OTAP_EXP_COUNT, true, 0}};
   static const source sums[] = {
-      {OA_OTAP_SUMMARIES, OA_OTAP_SUMMARY_SUM, true},
-      {OA_OTAP_HISTOGRAMS, OA_OTAP_HISTOGRAM_SUM, false},
-      {OA_OTAP_EXP_HISTOGRAMS, OA_OTAP_EXP_SUM, false}};
+      {OA_OTAP_SUMMARIES, OA_OTAP_SUMMARY_SUM, true, 0},
+      {OA_OTAP_HISTOGRAMS, OA_OTAP_HISTOGRAM_SUM, false, 0},
+      {OA_OTAP_EXP_HISTOGRAMS, OA_OTAP_EXP_SUM, false, 0}};
   static const source mins[] = {
-      {OA_OTAP_HISTOGRAMS, OA_OTAP_HISTOGRAM_MIN, false},
-      {OA_OTAP_EXP_HISTOGRAMS, OA_OTAP_EXP_MIN, false}};
+      {OA_OTAP_HISTOGRAMS, OA_OTAP_HISTOGRAM_MIN, false, 0},
+      {OA_OTAP_EXP_HISTOGRAMS, OA_OTAP_EXP_MIN, false, 0}};
   static const source maxs[] = {
-      {OA_OTAP_HISTOGRAMS, OA_OTAP_HISTOGRAM_MAX, false},
-      {OA_OTAP_EXP_HISTOGRAMS, OA_OTAP_EXP_MAX, false}};
+      {OA_OTAP_HISTOGRAMS, OA_OTAP_HISTOGRAM_MAX, false, 0},
+      {OA_OTAP_EXP_HISTOGRAMS, OA_OTAP_EXP_MAX, false, 0}};
   OA_TRY(put64(d, m, OA_POINT_COUNT_COL, counts, 3));
   OA_TRY(put64(d, m, OA_POINT_SUM, sums, 3));
   OA_TRY(put64(d, m, OA_POINT_MIN, mins, 2));
@@ -302,9 +357,9 @@ static oa_status write_histograms(const oa_otap_decoder *d,
 static oa_status write_exp_histograms(const oa_otap_decoder *d,
                                       const oa_otap_metrics *m) {
   static const source zeros = {OA_OTAP_EXP_HISTOGRAMS, OA_OTAP_EXP_ZERO_COUNT,
-                               true};
+                               true, 0};
   static const source thresholds = {OA_OTAP_EXP_HISTOGRAMS,
-                                    OA_OTAP_EXP_ZERO_THRESHOLD, true};
+                                    OA_OTAP_EXP_ZERO_THRESHOLD, true, 0};
   const uint32_t kind = OA_OTAP_EXP_HISTOGRAMS;
   OA_TRY(put64(d, m, OA_POINT_ZERO_COUNT, &zeros, 1));
   OA_TRY(put64(d, m, OA_POINT_ZERO_THRESHOLD, &thresholds, 1));

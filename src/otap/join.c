@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "otap/join.h"
 
+#include "otap/put.h"
+
 oa_status oa_otap_join_rows(const oa_otap_table *table, uint32_t *parent_ids,
                             const oa_otap_ids *parents, uint32_t parent_rows,
                             oa_scratch *scratch, oa_otap_join *out,
@@ -26,11 +28,39 @@ oa_status oa_otap_join_rows(const oa_otap_table *table, uint32_t *parent_ids,
   return OA_OK;
 }
 
+/* The same when row i is made from parent row i, and every one has items. */
+static uint32_t place_full(oa_table *table, oa_column *list, uint32_t base,
+                           uint32_t count, oa_otap_join *join) {
+  const uint32_t first = list->child->length;
+  const bool open = oa_otap_open_full(table, list, base, count) != NULL;
+  uint32_t at = first;
+  for (uint32_t i = 0; i < count; i++) {
+    const uint32_t items = join->places[i];
+    join->places[i] = at;
+    at += items;
+    if (open) {
+      list->offsets[base + i + 1] = (int32_t)at;
+    }
+  }
+  return at - first;
+}
+
+static bool all_have_items(const oa_otap_join *join, uint32_t count) {
+  bool all = join != NULL && join->rows > 0;
+  for (uint32_t i = 0; all && i < count; i++) {
+    all = join->places[i] > 0;
+  }
+  return all;
+}
+
 uint32_t oa_otap_place_lists(oa_table *table, oa_column *list, uint32_t base,
                              uint32_t count, const oa_otap_seat *seats,
                              oa_otap_join *const *joins) {
   const uint32_t first = list->child->length;
   uint32_t at = first;
+  if (seats == NULL && all_have_items(joins[0], count)) {
+    return place_full(table, list, base, count, joins[0]);
+  }
   for (uint32_t i = 0; i < count; i++) {
     const uint32_t kind = seats == NULL ? 0 : seats[i].kind;
     const uint32_t row = seats == NULL ? i : seats[i].row;

@@ -25,6 +25,7 @@ typedef struct oa_otap_points {
   oa_otap_join join;          /* to the metrics */
   oa_otap_ids ids;
   uint32_t *rows; /* the builder's row of each point, counted from the base */
+  bool in_order;  /* each of them is behind the one before */
 } oa_otap_points;
 
 typedef struct oa_otap_metrics {

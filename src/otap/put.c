@@ -36,6 +36,55 @@ uint8_t *oa_otap_open_gaps(oa_table *table, oa_column *column, uint32_t base,
                                                          : NULL;
 }
 
+/* Of the COUNT rows from ROW on, at most 64, those in WORD hold a value. */
+OA_INLINE void put_valid(oa_column *column, uint32_t row, unsigned count,
+                         uint64_t word) {
+  if (column->gaps) {
+    oa_bits_put(column->validity, row, count, word);
+  }
+  column->valid += (uint32_t)__builtin_popcountll(word);
+}
+
+static uint32_t count_valid(const uint8_t *valid, uint32_t count) {
+  uint32_t sum = 0;
+  for (uint32_t i = 0; i < count; i++) {
+    sum += valid[i];
+  }
+  return sum;
+}
+
+/* COUNT bytes that are 0 or 1, at most 64, as bits. */
+static uint64_t word_of(const uint8_t *valid, unsigned count) {
+  uint64_t eight;
+  uint64_t word = 0;
+  unsigned i = 0;
+  for (; i + sizeof eight <= count; i += sizeof eight) {
+    memcpy(&eight, valid + i, sizeof eight);
+    word |= (eight * UINT64_C(0x0102040810204080) >> 56) << i;
+  }
+  for (; i < count; i++) {
+    word |= (uint64_t)valid[i] << i;
+  }
+  return word;
+}
+
+uint8_t *oa_otap_open_some(oa_table *table, oa_column *column, uint32_t base,
+                           uint32_t count, const uint8_t *valid) {
+  const uint32_t some = count_valid(valid, count);
+  if (some == 0) {
+    return NULL;
+  }
+  if (some == count) {
+    return oa_otap_open_full(table, column, base, count);
+  }
+  uint8_t *to = oa_otap_open_gaps(table, column, base, count);
+  for (uint32_t i = 0; to != NULL && i < count; i += OA_WORD) {
+    const unsigned part = oa_word_count(count - i);
+    put_valid(column, base + i, part, word_of(valid + i, part));
+  }
+  return to == NULL ? NULL : to + (size_t)base * width_of(column);
+}
+
 /* --- numbers --- */
 
 void oa_otap_put_times(oa_table *table, oa_column *column, uint32_t base,
@@ -55,12 +104,15 @@ void oa_otap_put_times(oa_table *table, oa_column *column, uint32_t base,
     return;
   }
   uint8_t *to = oa_otap_open_gaps(table, column, base, count);
-  for (uint32_t i = 0; to != NULL && i < count; i++) {
-    if (values[i] != 0) {
-      memcpy(to + (size_t)(base + i) * sizeof *values, &values[i],
-             sizeof *values);
-      oa_otap_set_valid(column, base + i);
+  for (uint32_t i = 0; to != NULL && i < count; i += OA_WORD) {
+    const unsigned part = oa_word_count(count - i);
+    uint64_t word = 0;
+    for (unsigned j = 0; j < part; j++) {
+      word |= (uint64_t)(values[i + j] != 0) << j;
     }
+    memcpy(to + (size_t)(base + i) * sizeof *values, values + i,
+           part * sizeof *values);
+    put_valid(column, base + i, part, word);
   }
 }
 
@@ -78,49 +130,24 @@ void oa_otap_put_u32s(oa_table *table, oa_column *column, uint32_t base,
   }
 }
 
-static uint32_t count_valid(const uint8_t *valid, uint32_t count) {
-  uint32_t sum = 0;
-  for (uint32_t i = 0; valid != NULL && i < count; i++) {
-    sum += valid[i];
-  }
-  return sum;
-}
-
-/* WIDTH is 4 or 8. */
-OA_INLINE void put_optional(oa_table *table, oa_column *column, uint32_t base,
-                            uint32_t count, const void *values,
-                            const uint8_t *valid, size_t width) {
-  const uint32_t some = count_valid(valid, count);
-  if (some == 0) {
-    return;
-  }
-  const uint8_t *from = values;
-  if (some == count) {
-    uint8_t *to = oa_otap_open_full(table, column, base, count);
-    if (to != NULL) {
-      memcpy(to, from, count * width);
-    }
-    return;
-  }
-  uint8_t *to = oa_otap_open_gaps(table, column, base, count);
-  for (uint32_t i = 0; to != NULL && i < count; i++) {
-    if (valid[i] != 0) {
-      memcpy(to + (base + i) * width, from + i * width, width);
-      oa_otap_set_valid(column, base + i);
-    }
-  }
-}
-
 void oa_otap_put_optional64(oa_table *table, oa_column *column, uint32_t base,
                             uint32_t count, const uint64_t *values,
                             const uint8_t *valid) {
-  put_optional(table, column, base, count, values, valid, sizeof *values);
+  uint8_t *to = oa_otap_open_some(table, column, base, count, valid);
+  for (uint32_t i = 0; to != NULL && i < count; i++) {
+    const uint64_t value = values[i] & (0U - (uint64_t)valid[i]);
+    memcpy(to + i * sizeof value, &value, sizeof value);
+  }
 }
 
 void oa_otap_put_optional32(oa_table *table, oa_column *column, uint32_t base,
                             uint32_t count, const uint32_t *values,
                             const uint8_t *valid) {
-  put_optional(table, column, base, count, values, valid, sizeof *values);
+  uint8_t *to = oa_otap_open_some(table, column, base, count, valid);
+  for (uint32_t i = 0; to != NULL && i < count; i++) {
+    const uint32_t value = values[i] & (0U - (uint32_t)valid[i]);
+    memcpy(to + i * sizeof value, &value, sizeof value);
+  }
 }
 
 /* --- texts --- */
@@ -148,12 +175,17 @@ static void put_nullable_texts(oa_table *table, oa_column *column,
     return;
   }
   uint8_t *to = oa_otap_open_gaps(table, column, base, count);
-  for (uint32_t i = 0; to != NULL && i < count; i++) {
-    if (numbers[i] >= 0 && numbers[i] != empty) {
-      memcpy(to + (size_t)(base + i) * sizeof *numbers, &numbers[i],
-             sizeof *numbers);
-      oa_otap_set_valid(column, base + i);
+  for (uint32_t i = 0; to != NULL && i < count; i += OA_WORD) {
+    const unsigned part = oa_word_count(count - i);
+    uint64_t word = 0;
+    for (unsigned j = 0; j < part; j++) {
+      const int32_t number = numbers[i + j];
+      const bool set = number >= 0 && number != empty;
+      const int32_t value = set ? number : 0;
+      memcpy(to + (size_t)(base + i + j) * sizeof value, &value, sizeof value);
+      word |= (uint64_t)set << j;
     }
+    put_valid(column, base + i, part, word);
   }
 }
 
@@ -215,6 +247,43 @@ OA_INLINE bool all_ids(const oa_otap_column *from, uint32_t count,
   return all;
 }
 
+/* Ids that stand one after the other, of which some are not set.  All are
+ * written, those as zeros, as where they are is not to be foreseen. */
+OA_INLINE void put_some_ids(oa_table *table, oa_column *column, uint32_t base,
+                            uint32_t count, const oa_otap_column *from,
+                            size_t width) {
+  const uint8_t *ids = from->array->values;
+  uint8_t *to = NULL;
+  for (uint32_t i = 0; i < count; i += OA_WORD) {
+    const unsigned part = oa_word_count(count - i);
+    const uint64_t given = oa_otap_valid_word(from, i, part);
+    uint64_t cells[OA_WORD * 2];
+    uint64_t word = 0;
+    for (unsigned j = 0; j < part; j++) {
+      uint64_t head;
+      uint64_t tail;
+      const uint8_t *id = ids + (size_t)(i + j) * width;
+      memcpy(&head, id, sizeof head);
+      memcpy(&tail, id + width - sizeof tail, sizeof tail);
+      const uint64_t set = ((head | tail) != 0) & given >> j;
+      cells[j * width / sizeof head] = head & (0U - set);
+      cells[(j + 1) * width / sizeof tail - 1] = tail & (0U - set);
+      word |= set << j;
+    }
+    if (word == 0) {
+      continue; /* without any there is no column */
+    }
+    if (to == NULL) {
+      to = oa_otap_open_gaps(table, column, base, count);
+    }
+    if (to == NULL) {
+      return;
+    }
+    memcpy(to + (size_t)(base + i) * width, cells, part * width);
+    put_valid(column, base + i, part, word);
+  }
+}
+
 OA_INLINE void put_ids(oa_table *table, oa_column *column, uint32_t base,
                        uint32_t count, const oa_otap_column *from,
                        const uint32_t *order, size_t width) {
@@ -225,7 +294,10 @@ OA_INLINE void put_ids(oa_table *table, oa_column *column, uint32_t base,
     }
     return;
   }
-  /* One after the other, as most columns have none that is not set. */
+  if (order == NULL && from->index_width == 0) {
+    put_some_ids(table, column, base, count, from, width);
+    return;
+  }
   for (uint32_t i = 0; i < count; i++) {
     const uint8_t *id = id_at(from, order == NULL ? i : order[i], width);
     if (id != NULL) {

@@ -20,15 +20,16 @@
 uint8_t *oa_otap_open_full(oa_table *table, oa_column *column, uint32_t base,
                            uint32_t count);
 
-/* Opens a run whose rows are null (or 0) until oa_otap_set_valid(): the place
- * of the column's row 0.  NULL: no memory. */
+/* Opens a run whose rows are null (or 0) until their bits are set: the
+ * place of the column's row 0.  NULL: no memory. */
 uint8_t *oa_otap_open_gaps(oa_table *table, oa_column *column, uint32_t base,
                            uint32_t count);
 
-OA_INLINE void oa_otap_set_valid(oa_column *column, uint32_t row) {
-  column->validity[row >> 3] |= (uint8_t)(1U << (row & 7));
-  column->valid++;
-}
+/* Opens a run whose rows hold values where VALID (a byte each, 0 or 1) says
+ * so: the place of the first one.  All its values are to be written, with
+ * zeros for null.  NULL: none is valid, or no memory. */
+uint8_t *oa_otap_open_some(oa_table *table, oa_column *column, uint32_t base,
+                           uint32_t count, const uint8_t *valid);
 
 /* 0 is null. */
 void oa_otap_put_times(oa_table *table, oa_column *column, uint32_t base,
@@ -43,8 +44,8 @@ void oa_otap_put_u32s(oa_table *table, oa_column *column, uint32_t base,
 void oa_otap_put_texts(oa_table *table, oa_column *column, uint32_t base,
                        uint32_t count, const int32_t *numbers);
 
-/* Values of 64 or 32 bits; VALID (a byte each) says which are not null, NULL
- * that none is. */
+/* Values of 64 or 32 bits; VALID (a byte each, 0 or 1) says which are not
+ * null. */
 void oa_otap_put_optional64(oa_table *table, oa_column *column, uint32_t base,
                             uint32_t count, const uint64_t *values,
                             const uint8_t *valid);

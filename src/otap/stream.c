@@ -205,14 +205,12 @@ static oa_status take_rows(oa_otap_stream *stream, oa_otap_slot *slot,
   return oa_otap_attach(slot, columns, error);
 }
 
-/* Reads messages up to the first RecordBatch. */
+/* Reads messages up to the first RecordBatch; all else takes OTHERS bytes. */
 static oa_status read_table(oa_otap_stream *stream, oa_otap_slot *slot,
-                            oa_cursor record, oa_otlp_result *result,
-                            oa_error *error) {
+                            size_t others, oa_cursor record,
+                            oa_otlp_result *result, oa_error *error) {
   const size_t len = oa_cursor_left(&record);
   const size_t most = stream->limits.max_memory;
-  const size_t others =
-      slots_memory(stream) - oa_ipc_reader_memory(slot->reader);
   oa_ipc_reader_set_max_memory(slot->reader, others < most ? most - others : 0);
   while (!oa_cursor_done(&record)) {
     size_t used = 0;
@@ -244,8 +242,9 @@ static oa_status refuse_type(const oa_otap_stream *stream, uint64_t type,
                       oa_signal_name(stream->signal));
 }
 
+/* USED is what all slots take, and is kept so. */
 static oa_status read_payload(oa_otap_stream *stream,
-                              const oa_otap_payload *payload,
+                              const oa_otap_payload *payload, size_t *used,
                               oa_otlp_result *result, oa_error *error) {
   oa_otap_slot *slot = NULL;
   if (!oa_payload_allowed(payload->type, stream->signal)) {
@@ -258,14 +257,20 @@ static oa_status read_payload(oa_otap_stream *stream,
                         "%s: the schema_id is longer than %d bytes", name,
                         MAX_SCHEMA_ID);
   }
+  if (stream->slots[type] != NULL) {
+    *used -= slot_memory(stream->slots[type]);
+  }
   OA_TRY(open_slot(stream, type, payload->schema_id, &slot));
   if (slot->present) {
     return oa_error_set(error, OA_ERR_MALFORMED,
                         "%s: the message has this table twice", name);
   }
   slot->present = true;
+  const size_t others =
+      *used + slot_memory(slot) - oa_ipc_reader_memory(slot->reader);
   const oa_status status =
-      read_table(stream, slot, payload->record, result, error);
+      read_table(stream, slot, others, payload->record, result, error);
+  *used += slot_memory(slot);
   if (status != OA_OK && status != OA_ERR_NOMEM) {
     oa_error_prefix(error, "%s", name);
   }
@@ -277,14 +282,14 @@ oa_status oa_otap_stream_read(oa_otap_stream *stream,
                               oa_otlp_result *result, oa_error *error) {
   oa_otap_payload payload;
   oa_cursor cursor = record->bytes;
+  size_t used = slots_memory(stream);
   oa_status status;
   while ((status = oa_otap_record_next(&cursor, &payload, error)) == OA_OK) {
-    OA_TRY(read_payload(stream, &payload, result, error));
+    OA_TRY(read_payload(stream, &payload, &used, result, error));
   }
   if (status != OA_END) {
     return status;
   }
-  const size_t used = slots_memory(stream);
   const size_t most = stream->limits.max_memory;
   stream->scratch.max = used < most ? most - used : 0;
   return OA_OK;

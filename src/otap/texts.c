@@ -17,6 +17,7 @@ static oa_status update(oa_otap_map *map, size_t count, uint64_t generation,
                         uint64_t replacements) {
   if (map->generation != generation || map->replacements != replacements) {
     map->known = 0;
+    map->missing = 0;
     map->repaired = false;
     map->generation = generation;
     map->replacements = replacements;
@@ -38,6 +39,7 @@ static oa_status update(oa_otap_map *map, size_t count, uint64_t generation,
   if (count > map->known) {
     memset(map->numbers + map->known, 0xFF,
            (count - map->known) * sizeof *map->numbers);
+    map->missing += count - map->known;
     map->known = count;
   }
   return OA_OK;
@@ -83,6 +85,9 @@ static void end_one(queue *q) {
   const oa_otap_texts *t = q->texts;
   /* Without memory it stays unknown, and the message fails. */
   *s->place = oa_column_intern_hashed(t->into, t->to, s->text, s->len, s->hash);
+  if (t->numbers != NULL && *s->place >= 0) {
+    t->column->map->missing--;
+  }
 }
 
 static void end_all(queue *q) {
@@ -122,7 +127,7 @@ OA_INLINE void read_indices(queue *q, uint32_t begin, uint32_t end,
   const oa_otap_column column = *q->texts->column;
   const void *indices = column.array->values;
   int32_t *numbers = q->texts->numbers;
-  for (uint32_t i = begin; i < end; i++) {
+  for (uint32_t i = begin; column.map->missing > 0 && i < end; i++) {
     if (nulls && oa_otap_is_null(&column, i)) {
       continue;
     }
