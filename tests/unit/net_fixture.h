@@ -223,12 +223,21 @@ static void on_drained(void *context, oa_call *call) {
   uv_mutex_unlock(&f->lock);
 }
 
+static inline oa_server_stats server_stats(const fixture *f) {
+  oa_server_stats stats;
+  oa_server_get_stats(f->server, &stats);
+  return stats;
+}
+
+static inline uint64_t held_now(const fixture *f) {
+  return server_stats(f).body_bytes_now;
+}
+
 static void note_held(fixture *f) {
   if (f->server != NULL) {
-    oa_server_stats stats;
-    oa_server_get_stats(f->server, &stats);
-    if (stats.body_bytes_now > f->most_held) {
-      f->most_held = stats.body_bytes_now;
+    const uint64_t held = held_now(f);
+    if (held > f->most_held) {
+      f->most_held = held;
     }
   }
 }
@@ -358,8 +367,7 @@ static inline void fixture_end(fixture *f) {
   if (f->server != NULL) {
     oa_server_stop(f->server, 1000);
     assert_int_equal(f->starts, f->stops);
-    oa_server_stats stats;
-    oa_server_get_stats(f->server, &stats);
+    const oa_server_stats stats = server_stats(f);
     assert_int_equal(stats.connections_now, 0);
     assert_int_equal(stats.body_bytes_now, 0);
     oa_server_free(f->server);
@@ -408,12 +416,6 @@ static inline void carry_out(fixture *f, command todo) {
   uv_mutex_unlock(&f->lock);
   oa_server_wake(f->server, 0);
   await_count(f, &f->done, done + 1);
-}
-
-static inline uint64_t held_now(const fixture *f) {
-  oa_server_stats stats;
-  oa_server_get_stats(f->server, &stats);
-  return stats.body_bytes_now;
 }
 
 static inline void await_held(const fixture *f, uint64_t wanted) {

@@ -252,6 +252,13 @@ static inline void client_run(client *c, uint64_t ms) {
   }
 }
 
+/* As client_open(), with the greetings over. */
+static inline client *client_greet(fixture *f) {
+  client *c = client_open(f);
+  client_run(c, 50);
+  return c;
+}
+
 /* Runs until *COUNTER of the fixture is at least WANTED: on a busy machine no
  * span of time is enough for all frames to go out. */
 static inline void client_await_count(client *c, const size_t *counter,
@@ -339,6 +346,27 @@ static inline answer *client_call(client *c, const ask *what) {
   return client_await(c, client_ask(c, what));
 }
 
+/* Asks COUNT times; STREAMS may be NULL. Returns the last stream. */
+static inline int32_t client_ask_often(client *c, const ask *what,
+                                       int32_t *streams, size_t count) {
+  int32_t last = 0;
+  for (size_t i = 0; i < count; i++) {
+    last = client_ask(c, what);
+    if (streams != NULL) {
+      streams[i] = last;
+    }
+  }
+  return last;
+}
+
+/* Waits until all COUNT STREAMS are answered, each of them well. */
+static inline void client_await_ok(client *c, const int32_t *streams,
+                                   size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    assert_int_equal(client_await(c, streams[i])->grpc_status, 0);
+  }
+}
+
 /* A gRPC frame around LEN bytes that repeat a pattern; freed by oa_free(). */
 static inline uint8_t *make_frame(size_t len, bool compressed) {
   uint8_t *frame = oa_malloc(len + 5);
@@ -352,6 +380,41 @@ static inline uint8_t *make_frame(size_t len, bool compressed) {
     frame[5 + i] = (uint8_t)(i * 7 + i / 251);
   }
   return frame;
+}
+
+/* A server, a client of it and what this one asks: between fixture_init() and
+ * visit_start() the test sets options, between visit_leave() and fixture_end()
+ * it looks at what the client has left behind. */
+typedef struct visit {
+  fixture f;
+  client *c;
+  uint8_t *frame;
+  ask what; /* the whole frame */
+} visit;
+
+/* Starts the server; the message is that of make_frame(LEN). */
+static inline void visit_start(visit *v, size_t len) {
+  fixture_start(&v->f);
+  v->c = client_open(&v->f);
+  v->frame = make_frame(len, false);
+  v->what = ask_for(v->frame, len + 5);
+}
+
+static inline void visit_leave(visit *v) {
+  oa_free(v->frame);
+  client_close(v->c);
+}
+
+/* A well-behaved client is served with a message of LEN bytes, and then no
+ * memory is held. */
+static inline void serves_still(fixture *f, size_t len) {
+  uint8_t *frame = make_frame(len, false);
+  const ask what = ask_for(frame, len + 5);
+  client *c = client_open(f);
+  assert_int_equal(client_call(c, &what)->grpc_status, 0);
+  client_close(c);
+  oa_free(frame);
+  await_held(f, 0);
 }
 
 /* True when the last message that F got is that of make_frame(LEN). */

@@ -21,12 +21,9 @@ typedef struct house {
   size_t said_len;
 } house;
 
-static inline house *house_new(void) {
-  house *h = calloc(1, sizeof *h);
-  assert_non_null(h);
-  yard_open(&h->yard);
-  assert_int_equal(oa_counters_init(&h->counters, 1), OA_OK);
-  const oa_pipeline_options pipeline = {
+/* What a pipeline of H is made with, where a test needs nothing special. */
+static inline oa_pipeline_options pipeline_of(house *h) {
+  return (oa_pipeline_options){
       .keep = {.store = h->yard.store},
       .counters = &h->counters,
       .threads = 1,
@@ -35,6 +32,14 @@ static inline house *house_new(void) {
       .max_rows = {1000, 1000, 1000},
       .memory_limit = 1 << 30,
   };
+}
+
+static inline house *house_new(void) {
+  house *h = calloc(1, sizeof *h);
+  assert_non_null(h);
+  yard_open(&h->yard);
+  assert_int_equal(oa_counters_init(&h->counters, 1), OA_OK);
+  const oa_pipeline_options pipeline = pipeline_of(h);
   assert_int_equal(oa_pipeline_new(&h->pipeline, &pipeline, NULL), OA_OK);
   h->options = (oa_receiver_options){.pipeline = h->pipeline,
                                      .counters = &h->counters,

@@ -5,19 +5,9 @@
 
 #include "net_trial.h"
 
-enum { FLOOD = 100000 };
+enum { FLOOD = 100000, USUAL = 100000 };
 
 static const char PREFACE[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
-static void serves_still(fixture *f) {
-  uint8_t *frame = make_frame(100000, false);
-  ask what = ask_for(frame, 100005);
-  client *c = client_open(f);
-  assert_int_equal(client_call(c, &what)->grpc_status, 0);
-  client_close(c);
-  oa_free(frame);
-  await_held(f, 0);
-}
 
 static void tls_without_tls_gets_an_alert(void **state) {
   (void)state;
@@ -32,7 +22,7 @@ static void tls_without_tls_gets_an_alert(void **state) {
   assert_int_equal(read_all(fd, text, sizeof text), 7);
   assert_int_equal(text[0], 0x15);
   close(fd);
-  serves_still(&f);
+  serves_still(&f, USUAL);
   fixture_end(&f);
 }
 
@@ -55,7 +45,7 @@ static void other_first_bytes_are_hung_up_on(void **state) {
     read_all(fd, text, sizeof text);
     close(fd);
   }
-  serves_still(&f);
+  serves_still(&f, USUAL);
   fixture_end(&f);
 }
 
@@ -72,7 +62,7 @@ static void an_unfinished_greeting_is_ended(void **state) {
     read_all(fd, text, sizeof text);
     close(fd);
   }
-  serves_still(&f);
+  serves_still(&f, USUAL);
   fixture_end(&f);
 }
 
@@ -172,7 +162,7 @@ static bool flood(fixture *f, void (*make)(wire *w, uint32_t number),
   }
   close(fd);
   oa_free(w);
-  serves_still(f);
+  serves_still(f, USUAL);
   return !alive;
 }
 
@@ -298,7 +288,7 @@ static void random_bytes_do_no_harm(void **state) {
   }
   oa_free(frame);
   oa_free(w);
-  serves_still(&f);
+  serves_still(&f, USUAL);
   fixture_end(&f);
 }
 
@@ -338,7 +328,7 @@ static void a_peer_that_never_reads_is_bounded(void **state) {
   uv_mutex_lock(&f.lock);
   f.reply = (oa_grpc_reply_data){.code = OA_GRPC_OK};
   uv_mutex_unlock(&f.lock);
-  serves_still(&f);
+  serves_still(&f, USUAL);
   fixture_end(&f);
 }
 

@@ -5,23 +5,7 @@
 #include "net/bucket.h"
 #include "net_trial.h"
 
-enum { LONG = 300000 };
-
-static oa_server_stats stats_of(const fixture *f) {
-  oa_server_stats stats;
-  oa_server_get_stats(f->server, &stats);
-  return stats;
-}
-
-static void serves_still(fixture *f) {
-  uint8_t *frame = make_frame(30000, false);
-  ask what = ask_for(frame, 30005);
-  client *c = client_open(f);
-  assert_int_equal(client_call(c, &what)->grpc_status, 0);
-  client_close(c);
-  oa_free(frame);
-  await_held(f, 0);
-}
+enum { LONG = 300000, LARGE = 1000000, USUAL = 30000 };
 
 static void a_bucket_gives_its_burst_and_then_its_rate(void **state) {
   (void)state;
@@ -40,6 +24,15 @@ static void a_bucket_gives_its_burst_and_then_its_rate(void **state) {
 }
 
 /* --- floods --- */
+
+/* C is sent away for what it did, and nobody else. */
+static void is_sent_away(fixture *f, client *c) {
+  assert_true(c->goaway);
+  assert_int_equal(c->goaway_error, NGHTTP2_ENHANCE_YOUR_CALM);
+  assert_int_equal(server_stats(f).connections_flooded, 1);
+  client_close(c);
+  serves_still(f, USUAL);
+}
 
 /* Begins and cancels COUNT calls. */
 static void cancel_calls(client *c, int count) {
@@ -70,12 +63,19 @@ static void calls_that_are_canceled_all_the_time_end_the_connection(
   cancel_calls(c, 40);
   assert_false(c->goaway);
   cancel_calls(c, 40);
-  assert_true(c->goaway);
-  assert_int_equal(c->goaway_error, NGHTTP2_ENHANCE_YOUR_CALM);
-  assert_int_equal(stats_of(&f).connections_flooded, 1);
-  client_close(c);
-  serves_still(&f);
+  is_sent_away(&f, c);
   fixture_end(&f);
+}
+
+/* Sends COUNT pings, at most 100, in one write. */
+static void send_pings(const client *c, size_t count) {
+  static const uint8_t ping[17] = {0, 0, 8, 6};
+  uint8_t all[100 * sizeof ping];
+  assert_true(count <= 100);
+  for (size_t i = 0; i < count; i++) {
+    memcpy(all + i * sizeof ping, ping, sizeof ping);
+  }
+  assert_true(send_all(c->fd, all, count * sizeof ping));
 }
 
 static void answers_that_pile_up_end_the_connection(void **state) {
@@ -84,53 +84,34 @@ static void answers_that_pile_up_end_the_connection(void **state) {
   fixture_init(&f);
   f.options.max_control_frames = 20;
   fixture_start(&f);
-  client *c = client_open(&f);
-  client_run(c, 50);
-  static const uint8_t ping[17] = {0, 0, 8, 6};
+  client *c = client_greet(&f);
   for (int round = 0; round < 10; round++) {
-    uint8_t some[10 * sizeof ping];
-    for (size_t i = 0; i < 10; i++) {
-      memcpy(some + i * sizeof ping, ping, sizeof ping);
-    }
-    assert_true(send_all(c->fd, some, sizeof some));
+    send_pings(c, 10);
     client_run(c, 20);
   }
   assert_false(c->goaway);
-  uint8_t many[100 * sizeof ping];
-  for (size_t i = 0; i < 100; i++) {
-    memcpy(many + i * sizeof ping, ping, sizeof ping);
-  }
-  assert_true(send_all(c->fd, many, sizeof many));
+  send_pings(c, 100);
   client_run(c, 200);
-  assert_true(c->goaway);
-  assert_int_equal(c->goaway_error, NGHTTP2_ENHANCE_YOUR_CALM);
-  assert_int_equal(stats_of(&f).connections_flooded, 1);
-  client_close(c);
-  serves_still(&f);
+  is_sent_away(&f, c);
   fixture_end(&f);
 }
 
 static void bodies_in_single_bytes_end_the_connection(void **state) {
   (void)state;
-  enum { LEN = 60000 };
-  fixture f;
-  fixture_init(&f);
-  fixture_start(&f);
-  client *c = client_open(&f);
-  uint8_t *frame = make_frame(LEN, false);
-  ask what = ask_for(frame, LEN + 5);
-  what.body.frame = 1;
-  client_ask(c, &what);
+  visit v;
+  fixture_init(&v.f);
+  visit_start(&v, 60000);
+  v.what.body.frame = 1;
+  client_ask(v.c, &v.what);
   const uint64_t end = now_ms() + PATIENCE;
-  while (!c->eof && !c->goaway && now_ms() < end) {
-    client_turn(c, 1);
+  while (!v.c->eof && !v.c->goaway && now_ms() < end) {
+    client_turn(v.c, 1);
   }
-  assert_int_equal(f.requests, 0);
-  assert_int_equal(stats_of(&f).connections_flooded, 1);
-  oa_free(frame);
-  client_close(c);
-  serves_still(&f);
-  fixture_end(&f);
+  assert_int_equal(v.f.requests, 0);
+  assert_int_equal(server_stats(&v.f).connections_flooded, 1);
+  visit_leave(&v);
+  serves_still(&v.f, USUAL);
+  fixture_end(&v.f);
 }
 
 /* --- slow peers --- */
@@ -152,9 +133,9 @@ static void a_late_greeting_is_told_why(void **state) {
                       text[at + 16] == NGHTTP2_SETTINGS_TIMEOUT);
   }
   assert_true(found);
-  assert_int_equal(stats_of(&f).connections_late, 1);
+  assert_int_equal(server_stats(&f).connections_late, 1);
   close(fd);
-  serves_still(&f);
+  serves_still(&f, USUAL);
   fixture_end(&f);
 }
 
@@ -175,11 +156,11 @@ static void connections_leave_descriptors_to_files(void **state) {
     fds[i] = connect_to(oa_server_port(f.server, 0));
   }
   const uint64_t end = now_ms() + PATIENCE;
-  while (stats_of(&f).connections_refused < 8 && now_ms() < end) {
+  while (server_stats(&f).connections_refused < 8 && now_ms() < end) {
     pause_ms(1);
   }
-  assert_int_equal(stats_of(&f).connections_refused, 8);
-  assert_int_equal(stats_of(&f).connections_now, 32);
+  assert_int_equal(server_stats(&f).connections_refused, 8);
+  assert_int_equal(server_stats(&f).connections_now, 32);
   for (size_t i = 0; i < 40; i++) {
     close(fds[i]);
   }
@@ -196,13 +177,10 @@ static rlim_t descriptors(void) {
 
 static void without_descriptors_accepting_rests_and_goes_on(void **state) {
   (void)state;
-  fixture f;
-  fixture_init(&f);
-  fixture_start(&f);
-  uint8_t *frame = make_frame(30000, false);
-  ask what = ask_for(frame, 30005);
-  client *c = client_open(&f);
-  assert_int_equal(client_call(c, &what)->grpc_status, 0);
+  visit v;
+  fixture_init(&v.f);
+  visit_start(&v, USUAL);
+  assert_int_equal(client_call(v.c, &v.what)->grpc_status, 0);
   struct rlimit old;
   assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
   /* These are there already; for their other ends nothing is left. */
@@ -215,159 +193,145 @@ static void without_descriptors_accepting_rests_and_goes_on(void **state) {
                               .rlim_max = old.rlim_max};
   assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
   struct sockaddr_in where = {.sin_family = AF_INET,
-                              .sin_port = htons(oa_server_port(f.server, 0))};
+                              .sin_port = htons(oa_server_port(v.f.server, 0))};
   where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   const void *any = &where;
   for (size_t i = 0; i < 10; i++) {
     assert_int_equal(connect(fds[i], any, sizeof where), 0);
   }
-  const size_t before = read_count(&f, &f.ticks);
-  await_count(&f, &f.ticks, before + 5);
-  assert_int_equal(client_call(c, &what)->grpc_status, 0);
+  const size_t before = read_count(&v.f, &v.f.ticks);
+  await_count(&v.f, &v.f.ticks, before + 5);
+  assert_int_equal(client_call(v.c, &v.what)->grpc_status, 0);
   /* Once a tick, not all the time. */
-  const uint64_t pauses = stats_of(&f).accept_pauses;
+  const uint64_t pauses = server_stats(&v.f).accept_pauses;
   assert_true(pauses >= 3);
-  assert_true(pauses <= read_count(&f, &f.ticks) - before + 3);
+  assert_true(pauses <= read_count(&v.f, &v.f.ticks) - before + 3);
   assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
-  serves_still(&f);
+  serves_still(&v.f, USUAL);
   for (size_t i = 0; i < 10; i++) {
     close(fds[i]);
   }
-  client_close(c);
-  oa_free(frame);
-  fixture_end(&f);
+  visit_leave(&v);
+  fixture_end(&v.f);
 }
 
 /* --- fairness --- */
 
+/* A server with memory for BUDGET bytes of bodies; few come unasked. */
+static void have_little(fixture *f, size_t budget) {
+  fixture_init(f);
+  f->options.body_budget = budget;
+  f->options.stream_window = 16384;
+}
+
 static void connections_take_turns_with_long_messages(void **state) {
   (void)state;
   enum { MANY = 40 };
-  fixture f;
-  fixture_init(&f);
-  f.options.body_budget = 400000;
-  f.options.stream_window = 16384;
-  fixture_start(&f);
-  client *many = client_open(&f);
-  client *few = client_open(&f);
+  visit v;
+  have_little(&v.f, 400000);
+  visit_start(&v, LONG);
+  client *many = v.c;
+  client *few = client_greet(&v.f);
   client_run(many, 50);
-  client_run(few, 50);
-  uint8_t *frame = make_frame(LONG, false);
-  ask what = ask_for(frame, LONG + 5);
-  int32_t last = 0;
-  carry_out(&f, PAUSE);
-  for (int i = 0; i < MANY; i++) {
-    last = client_ask(many, &what);
-  }
+  carry_out(&v.f, PAUSE);
+  const int32_t last = client_ask_often(many, &v.what, NULL, MANY);
   client_run(many, 200);
   uint8_t *other = make_frame(LONG - 1, false);
   ask late = ask_for(other, LONG + 4);
   const int32_t mine = client_ask(few, &late);
   client_run(few, 100);
-  carry_out(&f, RESUME);
+  carry_out(&v.f, RESUME);
   while (!answer_of(many, last)->closed || !answer_of(few, mine)->closed) {
     client_turn(many, 1);
     client_turn(few, 1);
     assert_false(many->eof || few->eof);
   }
   assert_int_equal(answer_of(few, mine)->grpc_status, 0);
-  assert_int_equal(f.requests, MANY + 1);
+  assert_int_equal(v.f.requests, MANY + 1);
   size_t place = 0;
-  while (f.order[place] != LONG - 1) {
+  while (v.f.order[place] != LONG - 1) {
     place++;
   }
   /* Not behind the forty that were there before it. */
   assert_true(place < 8);
-  oa_free(frame);
   oa_free(other);
-  client_close(many);
+  visit_leave(&v);
   client_close(few);
-  fixture_end(&f);
+  fixture_end(&v.f);
 }
 
 static void usual_messages_pass_large_ones_that_crawl(void **state) {
   (void)state;
-  enum { LARGE = 1000000, USUAL = 40000 };
-  fixture f;
-  fixture_init(&f);
-  f.options.body_budget = 800000;
-  f.options.body_limit = 1200000;
-  f.options.stream_window = 16384;
-  fixture_start(&f);
-  client *slow = client_open(&f);
-  client *good = client_open(&f);
-  client_run(slow, 50);
-  uint8_t *large = make_frame(LARGE, false);
-  uint8_t *usual = make_frame(USUAL, false);
-  ask what = ask_for(large, LARGE + 5);
-  what.body.stop = 100000;
-  const int32_t first = client_ask(slow, &what);
-  const int32_t second = client_ask(slow, &what);
-  client_run(slow, 100);
-  ask mine = ask_for(usual, USUAL + 5);
+  enum { LEN = 40000 };
+  visit v;
+  have_little(&v.f, 800000);
+  v.f.options.body_limit = 1200000;
+  visit_start(&v, LARGE);
+  client *good = client_open(&v.f);
+  client_run(v.c, 50);
+  uint8_t *usual = make_frame(LEN, false);
+  v.what.body.stop = 100000;
+  int32_t slow[2];
+  client_ask_often(v.c, &v.what, slow, 2);
+  client_run(v.c, 100);
+  ask mine = ask_for(usual, LEN + 5);
   for (int i = 0; i < 20; i++) {
     assert_int_equal(client_call(good, &mine)->grpc_status, 0);
   }
   /* What brings nothing is ended as soon as others need its memory, and told
    * when to come back. */
-  assert_int_equal(client_await(slow, first)->grpc_status, OA_GRPC_UNAVAILABLE);
-  assert_true(strlen(answer_of(slow, first)->details) > 0);
-  assert_int_equal(client_await(slow, second)->grpc_status,
-                   OA_GRPC_UNAVAILABLE);
-  assert_true(strlen(answer_of(slow, second)->details) > 0);
-  assert_int_equal(stats_of(&f).bodies_late, 2);
-  await_held(&f, 0);
-  oa_free(large);
+  for (size_t i = 0; i < 2; i++) {
+    const answer *a = client_await(v.c, slow[i]);
+    assert_int_equal(a->grpc_status, OA_GRPC_UNAVAILABLE);
+    assert_true(strlen(a->details) > 0);
+  }
+  assert_int_equal(server_stats(&v.f).bodies_late, 2);
+  await_held(&v.f, 0);
   oa_free(usual);
-  client_close(slow);
+  visit_leave(&v);
   client_close(good);
-  fixture_end(&f);
+  fixture_end(&v.f);
 }
 
 /* Plain requests that crawl, over HTTP/2 and HTTP/1.1. */
 static void crawling_requests_are_told_when_to_come_back(void **state) {
   (void)state;
-  enum { LARGE = 1000000, PART = 20000 };
-  fixture f;
-  fixture_init(&f);
-  f.options.body_budget = 800000;
-  f.options.body_limit = 1200000;
-  f.options.stream_window = 16384;
-  fixture_start(&f);
-  client *slow = client_open(&f);
-  uint8_t *large = make_frame(LARGE, false);
-  ask what = ask_for(large, LARGE);
-  what.path = HTTP_PATH;
-  what.type = "application/x-protobuf";
-  what.length = "1000000";
-  what.body.stop = PART;
-  const int32_t first = client_ask(slow, &what);
-  client_run(slow, 100);
+  enum { PART = 20000 };
+  visit v;
+  have_little(&v.f, 800000);
+  v.f.options.body_limit = 1200000;
+  visit_start(&v, LARGE);
+  v.what.path = HTTP_PATH;
+  v.what.type = "application/x-protobuf";
+  v.what.length = "1000000";
+  v.what.body.len = LARGE;
+  v.what.body.stop = PART;
+  const int32_t first = client_ask(v.c, &v.what);
+  client_run(v.c, 100);
   char text[1024];
   const int len = snprintf(text, sizeof text,
                            "POST %s HTTP/1.1\r\nHost: x\r\n"
                            "Content-Length: %d\r\n\r\n",
                            HTTP_PATH, LARGE);
-  const int fd = connect_to(oa_server_port(f.server, 0));
+  const int fd = connect_to(oa_server_port(v.f.server, 0));
   assert_true(send_all(fd, text, (size_t)len));
-  assert_true(send_all(fd, large, PART));
-  const answer *a = client_await(slow, first);
+  assert_true(send_all(fd, v.frame, PART));
+  const answer *a = client_await(v.c, first);
   assert_int_equal(a->http_status, 503);
   assert_true(strtol(a->retry_after, NULL, 10) > 0);
   /* Another that waits for the memory of this one. */
-  client_ask(slow, &what);
+  client_ask(v.c, &v.what);
   const uint64_t end = now_ms() + PATIENCE;
-  while (stats_of(&f).bodies_late < 2 && now_ms() < end) {
-    client_turn(slow, 2);
+  while (server_stats(&v.f).bodies_late < 2 && now_ms() < end) {
+    client_turn(v.c, 2);
   }
   read_all(fd, text, sizeof text); /* it ends, although it would live on */
   assert_non_null(strstr(text, "HTTP/1.1 503 "));
   assert_non_null(strstr(text, "\r\nretry-after: "));
   close(fd);
-  client_close(slow);
-  oa_free(large);
-  await_held(&f, 0);
-  fixture_end(&f);
+  visit_leave(&v);
+  await_held(&v.f, 0);
+  fixture_end(&v.f);
 }
 
 /* The rest of a body that was answered early is thrown away, and the next
@@ -401,7 +365,7 @@ static void the_rest_of_a_refused_body_must_come_soon(void **state) {
     assert_int_equal(strstr(text, "HTTP/1.1 200 ") != NULL, whole);
     close(fd);
   }
-  assert_int_equal(stats_of(&f).connections_late, 1);
+  assert_int_equal(server_stats(&f).connections_late, 1);
   fixture_end(&f);
 }
 

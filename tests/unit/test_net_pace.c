@@ -4,10 +4,18 @@
 
 enum { LONG = 300000 };
 
-static oa_server_stats stats_of(const fixture *f) {
-  oa_server_stats stats;
-  oa_server_get_stats(f->server, &stats);
-  return stats;
+/* A server that wants RATE bytes a second and looks after MS. */
+static void want_pace(fixture *f, uint32_t rate, uint32_t ms) {
+  fixture_init(f);
+  f->options.min_body_rate = rate;
+  f->options.pace_ms = ms;
+}
+
+/* A is what someone is told who is too slow, the COUNTth to be so. */
+static void is_too_slow(const fixture *f, const answer *a, uint64_t count) {
+  assert_int_equal(a->grpc_status, OA_GRPC_DEADLINE_EXCEEDED);
+  assert_non_null(strstr(a->message, "bytes a second"));
+  assert_int_equal(server_stats(f).bodies_late, count);
 }
 
 /* Lets STREAM have STEP bytes more now and then until it ends or WHOLE are
@@ -27,126 +35,91 @@ static answer *trickle(client *c, int32_t stream, size_t step, size_t whole) {
 static void a_body_below_the_rate_is_ended_and_one_above_it_is_not(
     void **state) {
   (void)state;
-  fixture f;
-  fixture_init(&f);
-  f.options.min_body_rate = 20000;
-  f.options.pace_ms = 400;
-  fixture_start(&f);
-  client *c = client_open(&f);
-  uint8_t *frame = make_frame(LONG, false);
+  visit v;
+  want_pace(&v.f, 20000, 400);
+  visit_start(&v, LONG);
+  v.what.body.stop = 10;
   static const size_t lengths[] = {20000, LONG};
   for (size_t i = 0; i < 2; i++) {
-    ask what = ask_for(frame, LONG + 5);
-    frame[1] = 0;
-    frame[2] = (uint8_t)(lengths[i] >> 16);
-    frame[3] = (uint8_t)(lengths[i] >> 8);
-    frame[4] = (uint8_t)lengths[i];
-    what.body.len = lengths[i] + 5;
-    what.body.stop = 10;
-    const answer *a = trickle(c, client_ask(c, &what), 5, what.body.len);
-    assert_int_equal(a->grpc_status, OA_GRPC_DEADLINE_EXCEEDED);
-    assert_non_null(strstr(a->message, "bytes a second"));
-    assert_int_equal(stats_of(&f).bodies_late, i + 1);
-    what.body.stop = 10;
-    a = trickle(c, client_ask(c, &what), 6000, what.body.len);
+    const size_t whole = lengths[i] + 5;
+    v.frame[1] = 0;
+    v.frame[2] = (uint8_t)(lengths[i] >> 16);
+    v.frame[3] = (uint8_t)(lengths[i] >> 8);
+    v.frame[4] = (uint8_t)lengths[i];
+    v.what.body.len = whole;
+    is_too_slow(&v.f, trickle(v.c, client_ask(v.c, &v.what), 5, whole), i + 1);
+    const answer *a = trickle(v.c, client_ask(v.c, &v.what), 6000, whole);
     assert_int_equal(a->grpc_status, 0);
   }
-  oa_free(frame);
-  client_close(c);
-  await_held(&f, 0);
-  fixture_end(&f);
+  visit_leave(&v);
+  await_held(&v.f, 0);
+  fixture_end(&v.f);
 }
 
 static void a_stream_may_rest_between_messages_but_not_inside(void **state) {
   (void)state;
-  fixture f;
-  fixture_init(&f);
-  f.options.min_body_rate = 1000;
-  f.options.pace_ms = 300;
-  fixture_start(&f);
-  client *c = client_open(&f);
-  uint8_t *frame = make_frame(1000, false);
+  visit v;
+  want_pace(&v.f, 1000, 300);
+  visit_start(&v, 1000);
   uint8_t both[2010];
-  memcpy(both, frame, 1005);
-  memcpy(both + 1005, frame, 1005);
+  memcpy(both, v.frame, 1005);
+  memcpy(both + 1005, v.frame, 1005);
   ask what = ask_for(both, sizeof both);
   what.path = STREAM_PATH;
   what.body.stop = 1005;
-  const int32_t stream = client_ask(c, &what);
-  client_run(c, 1000);
-  assert_false(answer_of(c, stream)->closed);
-  assert_int_equal(read_count(&f, &f.messages), 1);
-  c->sources[0].stop = 1100;
-  nghttp2_session_resume_data(c->session, stream);
-  const answer *a = client_await(c, stream);
+  const int32_t stream = client_ask(v.c, &what);
+  client_run(v.c, 1000);
+  assert_false(answer_of(v.c, stream)->closed);
+  assert_int_equal(read_count(&v.f, &v.f.messages), 1);
+  v.c->sources[0].stop = 1100;
+  nghttp2_session_resume_data(v.c->session, stream);
+  const answer *a = client_await(v.c, stream);
   assert_int_equal(a->grpc_status, OA_GRPC_DEADLINE_EXCEEDED);
-  assert_int_equal(read_count(&f, &f.cancels), 1);
-  oa_free(frame);
-  client_close(c);
-  fixture_end(&f);
+  assert_int_equal(read_count(&v.f, &v.f.cancels), 1);
+  visit_leave(&v);
+  fixture_end(&v.f);
 }
 
 static void time_in_which_we_make_a_body_wait_does_not_count(void **state) {
   (void)state;
-  fixture f;
-  fixture_init(&f);
-  f.options.min_body_rate = 1000;
-  f.options.pace_ms = 200;
-  fixture_start(&f);
-  client *c = client_open(&f);
-  carry_out(&f, PAUSE);
-  uint8_t *frame = make_frame(LONG, false);
-  ask what = ask_for(frame, LONG + 5);
-  const int32_t stream = client_ask(c, &what);
-  client_run(c, 1000);
-  assert_false(answer_of(c, stream)->closed);
-  carry_out(&f, RESUME);
-  assert_int_equal(client_await(c, stream)->grpc_status, 0);
-  oa_free(frame);
-  client_close(c);
-  fixture_end(&f);
+  visit v;
+  want_pace(&v.f, 1000, 200);
+  visit_start(&v, LONG);
+  carry_out(&v.f, PAUSE);
+  const int32_t stream = client_ask(v.c, &v.what);
+  client_run(v.c, 1000);
+  assert_false(answer_of(v.c, stream)->closed);
+  carry_out(&v.f, RESUME);
+  assert_int_equal(client_await(v.c, stream)->grpc_status, 0);
+  visit_leave(&v);
+  fixture_end(&v.f);
 }
 
 static void who_waits_and_holds_back_is_as_slow_as_others(void **state) {
   (void)state;
-  fixture f;
-  fixture_init(&f);
-  f.options.min_body_rate = 1000;
-  f.options.pace_ms = 200;
-  fixture_start(&f);
-  client *c = client_open(&f);
-  carry_out(&f, PAUSE);
-  uint8_t *frame = make_frame(LONG, false);
-  ask what = ask_for(frame, LONG + 5);
-  what.body.stop = 10;
-  const answer *a = client_await(c, client_ask(c, &what));
-  assert_int_equal(a->grpc_status, OA_GRPC_DEADLINE_EXCEEDED);
-  assert_non_null(strstr(a->message, "bytes a second"));
-  assert_int_equal(stats_of(&f).bodies_late, 1);
-  oa_free(frame);
-  client_close(c);
-  fixture_end(&f);
+  visit v;
+  want_pace(&v.f, 1000, 200);
+  visit_start(&v, LONG);
+  carry_out(&v.f, PAUSE);
+  v.what.body.stop = 10;
+  is_too_slow(&v.f, client_call(v.c, &v.what), 1);
+  visit_leave(&v);
+  fixture_end(&v.f);
 }
 
 static void who_waits_in_vain_is_told_to_come_back(void **state) {
   (void)state;
-  fixture f;
-  fixture_init(&f);
-  f.options.min_body_rate = 1000;
-  f.options.pace_ms = 200;
-  f.options.body_timeout_ms = 1000;
-  fixture_start(&f);
-  client *c = client_open(&f);
-  carry_out(&f, PAUSE);
-  uint8_t *frame = make_frame(LONG, false);
-  const ask what = ask_for(frame, LONG + 5);
-  const answer *a = client_await(c, client_ask(c, &what));
+  visit v;
+  want_pace(&v.f, 1000, 200);
+  v.f.options.body_timeout_ms = 1000;
+  visit_start(&v, LONG);
+  carry_out(&v.f, PAUSE);
+  const answer *a = client_call(v.c, &v.what);
   assert_int_equal(a->grpc_status, OA_GRPC_UNAVAILABLE);
-  assert_int_equal(stats_of(&f).bodies_late, 0);
-  oa_free(frame);
-  client_close(c);
-  await_held(&f, 0);
-  fixture_end(&f);
+  assert_int_equal(server_stats(&v.f).bodies_late, 0);
+  visit_leave(&v);
+  await_held(&v.f, 0);
+  fixture_end(&v.f);
 }
 
 /* Sends TEXT and then PART every 20 ms; the answer is the status. */
@@ -168,9 +141,7 @@ static int drip(const fixture *f, const char *text, const char *part) {
 static void slow_requests_of_http1_are_answered_408(void **state) {
   (void)state;
   fixture f;
-  fixture_init(&f);
-  f.options.min_body_rate = 1000;
-  f.options.pace_ms = 300;
+  want_pace(&f, 1000, 300);
   f.options.handshake_timeout_ms = 300;
   fixture_start(&f);
   assert_int_equal(
@@ -184,9 +155,9 @@ static void slow_requests_of_http1_are_answered_408(void **state) {
            "chunked\r\n\r\n",
            "1\r\nx\r\n"),
       408);
-  assert_int_equal(stats_of(&f).bodies_late, 2);
+  assert_int_equal(server_stats(&f).bodies_late, 2);
   assert_int_equal(drip(&f, "POST /v1/test HTTP/1.1\r\n", "x: y\r\n"), 408);
-  assert_int_equal(stats_of(&f).connections_late, 1);
+  assert_int_equal(server_stats(&f).connections_late, 1);
   fixture_end(&f);
 }
 

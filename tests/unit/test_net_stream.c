@@ -313,7 +313,7 @@ static void stopping_ends_streams_at_rest(void **state) {
   ask what = stream_of(frames, 105);
   what.body.open_end = true;
   client_ask(c, &what);
-  client_run(c, 50);
+  client_await_count(c, &f.messages, 1);
   const uint64_t before = now_ms();
   oa_server_stop(f.server, 5000);
   assert_true(now_ms() - before < 4000);

@@ -26,79 +26,81 @@ static void call_beside(busy *b, client *other, const uint8_t *easy) {
   assert_int_equal(client_await(other, mine)->grpc_status, 0);
 }
 
+/* Two connections, of which one has much to do and the other little. */
+typedef struct rivals {
+  busy *b;
+  client *one;
+  client *other;
+  uint8_t *hard;
+  uint8_t *easy;
+} rivals;
+
+static rivals rivals_open(void) {
+  rivals r = {.b = busy_start(NULL)};
+  r.one = client_greet(&r.b->f);
+  r.other = client_greet(&r.b->f);
+  r.hard = make_frame(HARD, false);
+  r.easy = make_frame(EASY, false);
+  return r;
+}
+
+static void rivals_close(rivals *r) {
+  oa_free(r->hard);
+  oa_free(r->easy);
+  client_close(r->one);
+  client_close(r->other);
+  busy_end(r->b);
+}
+
 static void many_calls_of_one_do_not_go_before_one_of_another(void **state) {
   (void)state;
-  busy *b = busy_start(NULL);
-  client *one = client_open(&b->f);
-  client *other = client_open(&b->f);
-  client_run(one, 50);
-  client_run(other, 50);
-  uint8_t *hard = make_frame(HARD, false);
-  uint8_t *easy = make_frame(EASY, false);
+  rivals r = rivals_open();
+  fixture *f = &r.b->f;
   uint8_t *own = make_frame(EASY + 1, false);
-  int32_t streams[MANY];
-  const ask what = ask_for(hard, HARD + 5);
-  for (int i = 0; i < MANY; i++) {
-    streams[i] = client_ask(one, &what);
-  }
+  int32_t streams[MANY + 1];
+  const ask what = ask_for(r.hard, HARD + 5);
+  client_ask_often(r.one, &what, streams, MANY);
   const ask last = ask_for(own, EASY + 6);
-  const int32_t behind = client_ask(one, &last);
-  send_at_once(one);
-  call_beside(b, other, easy);
-  for (int i = 0; i < MANY; i++) {
-    assert_int_equal(client_await(one, streams[i])->grpc_status, 0);
-  }
-  assert_int_equal(client_await(one, behind)->grpc_status, 0);
-  assert_int_equal(b->f.requests, MANY + 2);
-  assert_true(place_of(&b->f, EASY) <= MOST_BEFORE);
+  streams[MANY] = client_ask(r.one, &last);
+  send_at_once(r.one);
+  call_beside(r.b, r.other, r.easy);
+  client_await_ok(r.one, streams, MANY + 1);
+  assert_int_equal(f->requests, MANY + 2);
+  assert_true(place_of(f, EASY) <= MOST_BEFORE);
   /* One's own have kept their order. */
-  assert_int_equal(place_of(&b->f, EASY + 1), MANY + 1);
-  oa_free(hard);
-  oa_free(easy);
+  assert_int_equal(place_of(f, EASY + 1), MANY + 1);
   oa_free(own);
-  client_close(one);
-  client_close(other);
-  busy_end(b);
+  rivals_close(&r);
 }
 
 static void many_messages_of_a_stream_do_not_either(void **state) {
   (void)state;
-  busy *b = busy_start(NULL);
-  client *one = client_open(&b->f);
-  client *other = client_open(&b->f);
-  client_run(one, 50);
-  client_run(other, 50);
-  uint8_t *hard = make_frame(HARD, false);
-  uint8_t *easy = make_frame(EASY, false);
+  rivals r = rivals_open();
+  const fixture *f = &r.b->f;
   uint8_t *all = oa_malloc((size_t)MANY * (HARD + 5));
   assert_non_null(all);
   for (size_t i = 0; i < MANY; i++) {
-    memcpy(all + i * (HARD + 5), hard, HARD + 5);
+    memcpy(all + i * (HARD + 5), r.hard, HARD + 5);
   }
   ask what = ask_for(all, (size_t)MANY * (HARD + 5));
   what.path = STREAM_PATH;
-  const int32_t stream = client_ask(one, &what);
-  send_at_once(one);
-  call_beside(b, other, easy);
-  assert_int_equal(client_await(one, stream)->grpc_status, 0);
-  assert_int_equal(b->f.messages, MANY);
-  assert_int_equal(b->f.ends, 1);
-  assert_int_equal(b->f.cancels, 0);
-  assert_true(place_of(&b->f, EASY) <= MOST_BEFORE);
-  oa_free(hard);
-  oa_free(easy);
+  const int32_t stream = client_ask(r.one, &what);
+  send_at_once(r.one);
+  call_beside(r.b, r.other, r.easy);
+  assert_int_equal(client_await(r.one, stream)->grpc_status, 0);
+  assert_int_equal(f->messages, MANY);
+  assert_int_equal(f->ends, 1);
+  assert_int_equal(f->cancels, 0);
+  assert_true(place_of(&r.b->f, EASY) <= MOST_BEFORE);
   oa_free(all);
-  client_close(one);
-  client_close(other);
-  busy_end(b);
+  rivals_close(&r);
 }
 
 static void requests_sent_ahead_do_not_either(void **state) {
   (void)state;
   enum { ROOM = MANY * 512 };
   busy *b = busy_start(NULL);
-  client *other = client_open(&b->f);
-  client_run(other, 50);
+  client *other = client_greet(&b->f);
   uint8_t *easy = make_frame(EASY, false);
   const int fd = connect_to(oa_server_port(b->f.server, 0));
   oa_buf all = requests_ahead();
@@ -143,21 +145,15 @@ static void who_waits_for_us_is_not_late(void **state) {
   const int32_t first = client_ask(c, &what);
   int32_t streams[MANY];
   const ask much = ask_for(hard, HARD + 5);
-  for (int i = 0; i < MANY; i++) {
-    streams[i] = client_ask(c, &much);
-  }
+  client_ask_often(c, &much, streams, MANY);
   send_at_once(c);
   await_begun(b);
   c->sources[(first - 1) / 2].stop = SIZE_MAX;
   nghttp2_session_resume_data(c->session, first);
   send_at_once(c);
-  for (int i = 0; i < MANY; i++) {
-    assert_int_equal(client_await(c, streams[i])->grpc_status, 0);
-  }
+  client_await_ok(c, streams, MANY);
   assert_int_equal(client_await(c, first)->grpc_status, 0);
-  oa_server_stats stats;
-  oa_server_get_stats(b->f.server, &stats);
-  assert_int_equal(stats.bodies_late, 0);
+  assert_int_equal(server_stats(&b->f).bodies_late, 0);
   oa_free(hard);
   oa_free(slow);
   client_close(c);
@@ -172,9 +168,7 @@ static void who_gives_up_meanwhile_leaves_nothing(void **state) {
     client_run(c, 30);
     uint8_t *hard = make_frame(HARD, false);
     const ask what = ask_for(hard, HARD + 5);
-    for (int i = 0; i < MANY; i++) {
-      client_ask(c, &what);
-    }
+    client_ask_often(c, &what, NULL, MANY);
     send_at_once(c);
     await_begun(b);
     atomic_store(&b->other_sent, true);
@@ -202,10 +196,7 @@ static void a_pause_holds_those_who_stand_back(void **state) {
   client_run(c, 30);
   uint8_t *hard = make_frame(HARD, false);
   const ask what = ask_for(hard, HARD + 5);
-  int32_t last = 0;
-  for (int i = 0; i < MANY; i++) {
-    last = client_ask(c, &what);
-  }
+  const int32_t last = client_ask_often(c, &what, NULL, MANY);
   send_at_once(c);
   await_count(&b->f, &b->f.requests, 2);
   carry_out(&b->f, PAUSE);

@@ -5,6 +5,7 @@
 #include "config/config.h"
 #include "otlp_arrow.h"
 #include "receive_trial.h"
+#include "service_directory.h"
 
 #define POST_LOGS "POST /v1/logs HTTP/1.1\n"
 #define LINES "content-type: text/x-lines"
@@ -512,16 +513,8 @@ static void what_is_left_out_is_told(void **state) {
   scene *s = scene_new();
   house *h = s->house;
   assert_int_equal(oa_pipeline_stop(h->pipeline, NULL), OA_OK);
-  const oa_pipeline_options narrow = {
-      .keep = {.store = h->yard.store},
-      .counters = &h->counters,
-      .threads = 1,
-      .batch_rows = 1000,
-      .write_interval_ns = 3600 * UINT64_C(1000000000),
-      .max_rows = {1000, 1000, 1000},
-      .memory_limit = 1 << 30,
-      .limits = {.max_attributes = 2},
-  };
+  oa_pipeline_options narrow = pipeline_of(h);
+  narrow.limits.max_attributes = 2;
   assert_int_equal(oa_pipeline_new(&h->pipeline, &narrow, NULL), OA_OK);
   h->options.pipeline = h->pipeline;
   house_open(h);
@@ -594,32 +587,18 @@ static void post_often(void *context) {
   }
 }
 
-static void set(oa_config *config, const char *key, const char *value) {
-  assert_int_equal(oa_config_set(config, key, value, NULL), OA_OK);
-}
-
 static void threads_decode_at_the_same_time(void **state) {
   uv_thread_t threads[SENDERS];
-  oa_service *service;
   oa_service_stats stats = {.size = sizeof stats};
-  char directory[] = "/tmp/oa_codec_XXXXXX";
-  char erase[64];
   trial t = {.swell = 3, .bulge = 10};
   crowd c = {0};
-  oa_config *config;
-  (void)state;
-  assert_non_null(mkdtemp(directory));
   const oa_codec lines = {
       .context = &t, .content_type = "text/x-lines", .decode = decode};
-  assert_int_equal(oa_config_new(&config, NULL), OA_OK);
-  set(config, "output_dir", directory);
-  set(config, "protocols.protobuf_port", "0");
+  oa_config *config = listening_config(*state);
   set(config, "protocols.arrow_flight_enabled", "false");
-  set(config, "dashboard.port", "0");
   set(config, "net.io_threads", "3");
-  set(config, "log.level", "error");
   assert_int_equal(oa_config_add_codec(config, &lines, NULL), OA_OK);
-  assert_int_equal(oa_service_start(&service, config, NULL), OA_OK);
+  oa_service *service = start(config);
   oa_config_free(config); /* the service has its own */
   c.port = oa_service_port(service, OA_LISTENER_PROTOBUF);
   for (size_t i = 0; i < SENDERS; i++) {
@@ -634,9 +613,7 @@ static void threads_decode_at_the_same_time(void **state) {
   assert_int_equal(t.calls, SENDERS * POSTS);
   assert_int_equal(oa_service_get_stats(service, &stats, NULL), OA_OK);
   assert_int_equal(stats.signals[OA_LOGS].received, 2 * SENDERS * POSTS);
-  assert_int_equal(oa_service_stop(service, NULL), OA_OK);
-  snprintf(erase, sizeof erase, "rm -r '%s'", directory);
-  assert_int_equal(system(erase), 0);
+  stop(service);
 }
 
 int main(void) {
@@ -660,7 +637,7 @@ int main(void) {
       cmocka_unit_test(what_is_built_is_paid_for),
       cmocka_unit_test(what_is_left_out_is_told),
       cmocka_unit_test(without_memory_nothing_is_lost),
-      cmocka_unit_test(threads_decode_at_the_same_time),
+      IN_DIRECTORY(threads_decode_at_the_same_time),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
