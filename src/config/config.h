@@ -140,9 +140,9 @@ typedef struct oa_config {
   oa_exporter exporter; /* of what is stored; has_exporter says whether there
                            is one; its codec is the next */
   bool has_exporter;
-  oa_codec exporter_codec; /* encode NULL = none */
+  oa_codec exporter_codec;                   /* encode NULL = none */
   char exporter_type[OA_CODEC_MAX_TYPE + 1]; /* its content type */
-  oa_breaker breaker; /* in place of breaker_...; allow NULL = none */
+  oa_breaker breaker;   /* in place of breaker_...; allow NULL = none */
   oa_log_sink log_sink; /* in place of standard error; line NULL = none */
 
   char *file; /* the YAML file that was read; NULL = none */

@@ -169,7 +169,11 @@ mod tests {
             let cut = request
                 .windows(TOO_DEEP.len())
                 .filter(|bytes| *bytes == TOO_DEEP.as_bytes());
-            assert_eq!(cut.count(), if levels > DEEPEST { 2 } else { 0 }, "{levels}");
+            assert_eq!(
+                cut.count(),
+                if levels > DEEPEST { 2 } else { 0 },
+                "{levels}"
+            );
         }
     }
 
