@@ -53,14 +53,17 @@ int main(int count, char **args) {
   if (oa_config_new(&config, &error) != OA_OK) {
     return fail(&error);
   }
-  if (oa_config_set(config, "output_dir", args[1], &error) != OA_OK ||
+  if (oa_config_load_env(config, &error) != OA_OK ||
+      oa_config_set(config, "output_dir", args[1], &error) != OA_OK ||
       oa_config_set_authenticator(config, &authenticator, &error) != OA_OK ||
       oa_service_start(&service, config, &error) != OA_OK) {
     oa_config_free(config);
     return fail(&error);
   }
   oa_config_free(config);
-  printf("Press return to stop.\n");
+  printf("listening on port %u; return stops it\n",
+         (unsigned)oa_service_port(service, OA_LISTENER_ARROW_FLIGHT));
+  fflush(stdout);
   (void)getchar();
   return oa_service_stop(service, &error) == OA_OK ? 0 : fail(&error);
 }

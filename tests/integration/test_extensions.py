@@ -7,6 +7,7 @@ import urllib.error
 import urllib.request
 
 import harness
+import pyarrow as pa
 import pytest
 from test_c_api import COMPILER, compile_program
 
@@ -35,6 +36,26 @@ def start(program, *arguments, **variables):
         stderr=subprocess.PIPE, text=True,
         env={**harness.clean_environment(), "OTLP_PROTOBUF_PORT": "0",
              "OTLP_ARROW_FLIGHT_PORT": "0", "OTLP_DASHBOARD_PORT": "0", **variables})
+
+
+def test_an_authenticator_says_who_may_send(tmp_path):
+    program = compile_program(harness.ROOT / "examples" / "authenticator.c",
+                              tmp_path / "receiver", "-std=c11")
+    directory = tmp_path / "kept"
+    receiver = start(program, directory, "shop", "billing")
+    try:
+        port = int(re.search(r"port (\d+)", receiver.stdout.readline())[1])
+        assert post(port, {"x-tenant": "shop"}) == 200
+        assert post(port, {"x-tenant": "billing"}) == 200
+        for strangers in ({}, {"x-tenant": ""}, {"x-tenant": "shops"}, {"x-tenant": "sho"},
+                          {"x-tenant": "Shop"}, {"x-tenants": "shop"}):
+            assert post(port, strangers) == 401, strangers
+        _, complained = receiver.communicate("\n", timeout=30)
+    finally:
+        receiver.kill()
+    assert receiver.returncode == 0, complained
+    stored, = harness.files_of(directory, "logs")
+    assert pa.ipc.open_stream(stored).read_all().num_rows == 4
 
 
 def test_a_sink_gets_the_batches_and_no_file_is_made(tmp_path):
