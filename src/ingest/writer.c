@@ -249,15 +249,16 @@ static bool handle_batch(oa_writer *writer, node *n, bool stop) {
     finish(writer, n, true);
     return true;
   }
-  tell_failure(n->batch.commit, error.text);
+  oa_commit *commit = n->batch.commit;
   n->batch.commit = NULL;
   writer->refused_bytes = n->batch.bytes;
-  if (n->batch.acked &&
-      !(stop && oa_clock_monotonic_ns() > writer->give_up_ns)) {
-    return false;
+  const bool keep =
+      n->batch.acked && !(stop && oa_clock_monotonic_ns() > writer->give_up_ns);
+  if (!keep) {
+    finish(writer, n, false); /* first: who is told finds it counted */
   }
-  finish(writer, n, false);
-  return true;
+  tell_failure(commit, error.text);
+  return !keep;
 }
 
 /* With nothing to write, looks whether the disk works again. */
