@@ -180,6 +180,8 @@ def test_tail_prints_each_row_once_while_files_are_replaced(start):
     reader.start()
     names = []
     try:
+        # It begins with the last rows of what it finds, not with all.
+        harness.wait_until(lambda: any("before" in line for line in lines), what="a first line")
         until = time.monotonic() + 30
         while time.monotonic() < until and metric(service, "files_merged") < 3:
             names.append(f"item-{uuid.uuid4().hex}")
