@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "export_trial.h"
+#include "wait_for.h"
 
 enum { DEPOT_SEEN = 1 << 20 };
 
@@ -123,16 +124,6 @@ static inline size_t depot_calls(depot *d) {
   pthread_mutex_unlock(&d->lock);
   return calls;
 }
-
-#define WAIT_FOR(CONDITION)                              \
-  do {                                                   \
-    const uint64_t wait_begin = oa_clock_monotonic_ns(); \
-    while (!(CONDITION)) {                               \
-      assert_true(oa_clock_monotonic_ns() - wait_begin < \
-                  UINT64_C(30000) * MS);                 \
-      uv_sleep(2);                                       \
-    }                                                    \
-  } while (0)
 
 /* Whether it has the spans FIRST to END - 1, each once and in order. */
 static inline void assert_in_order(const depot *d, int64_t first, int64_t end) {

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "forward/forward.h"
 #include "forward_store.h"
+#include "wait_for.h"
 
 #define MS UINT64_C(1000000)
 
@@ -56,16 +57,6 @@ static size_t caught(void) {
   uv_mutex_unlock(&catch.lock);
   return count;
 }
-
-#define WAIT_FOR(CONDITION)                              \
-  do {                                                   \
-    const uint64_t wait_begin = oa_clock_monotonic_ns(); \
-    while (!(CONDITION)) {                               \
-      assert_true(oa_clock_monotonic_ns() - wait_begin < \
-                  UINT64_C(30000) * MS);                 \
-      uv_sleep(2);                                       \
-    }                                                    \
-  } while (0)
 
 /* It has the spans FIRST to END - 1 behind the SKIP that it had before. */
 static void assert_caught(size_t skip, int64_t first, int64_t end) {
