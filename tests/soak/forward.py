@@ -24,6 +24,8 @@ import time
 import urllib.request
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
+
 import harness
 from test_c_api import compile_program
 
