@@ -8,7 +8,11 @@ enum { COPY_MAX = 1024 };
 
 /* What a column that nobody filled is written from. */
 enum { ZERO_PAGE = 64 * 1024 };
-static const uint8_t zero_page[ZERO_PAGE];
+static const _Alignas(4096) uint8_t zero_page[ZERO_PAGE];
+
+/* Column memory from so many blocks on that begins with one also does in the
+ * stream; the padding before it is a small part of it then. */
+enum { OWN_BLOCKS = 16 };
 
 /* Below this a compressed frame's own header outweighs any gain. */
 enum { COMPRESS_MIN = 32 };
@@ -195,7 +199,26 @@ static oa_status put_compressed(oa_ipc_writer *writer, part p) {
   return smaller ? OA_OK : put_plain(writer, p);
 }
 
+/* Has what comes next in the body begin at a multiple of ALIGN. */
+static oa_status align_body(oa_ipc_writer *writer, size_t align) {
+  const size_t over = (size_t)(writer->body_at % align);
+  const size_t from = writer->body.len;
+  OA_TRY(oa_buf_put_zeros(&writer->body, over == 0 ? 0 : align - over));
+  return took_body(writer, from);
+}
+
+/* Without DATA it is the page of zeros that P is written from. */
+static bool has_blocks(const oa_ipc_writer *writer, part p) {
+  return writer->block > 1 && writer->codec == OA_CODING_NONE && !p.passing &&
+         p.len >= writer->block * OWN_BLOCKS &&
+         (uintptr_t)p.data % writer->block == 0;
+}
+
 static oa_status put_buffer(oa_ipc_writer *writer, part p) {
+  if (has_blocks(writer, p)) {
+    writer->in_blocks = true;
+    OA_TRY(align_body(writer, writer->block));
+  }
   const uint64_t start = writer->body_at;
   if (p.len > 0) {
     OA_TRY(writer->codec == OA_CODING_NONE ? put_plain(writer, p)
@@ -203,11 +226,7 @@ static oa_status put_buffer(oa_ipc_writer *writer, part p) {
   }
   const int64_t pair[2] = {(int64_t)start, (int64_t)(writer->body_at - start)};
   OA_TRY(oa_buf_put(&writer->buffers, pair, sizeof pair));
-
-  const size_t over = (size_t)(writer->body_at % writer->align);
-  const size_t from = writer->body.len;
-  OA_TRY(oa_buf_put_zeros(&writer->body, over == 0 ? 0 : writer->align - over));
-  return took_body(writer, from);
+  return align_body(writer, writer->align);
 }
 
 static oa_status put_node(oa_ipc_writer *writer, int64_t length,

@@ -205,18 +205,37 @@ oa_status oa_ipc_put_header(oa_ipc_writer *writer, int64_t rows,
   return oa_ipc_end_frame(&writer->meta, frame);
 }
 
-/* Lengthens the body that was just made, so that all messages of the call end
- * at a multiple of the writer's block.  The header, which says the body's
- * length, is not there yet, but HEADER is what it will take. */
-static oa_status pad_to_block(oa_ipc_writer *writer, size_t header) {
+/* Bytes of the stream since the last multiple of the block, when the header
+ * that comes has HEADER of them. */
+static size_t over_block(const oa_ipc_writer *writer, size_t header) {
   const oa_ipc_piece *pieces = (const void *)writer->pieces.data;
   const size_t count = writer->pieces.len / sizeof *pieces;
   uint64_t size = header + (writer->begun ? 0 : writer->schema_size);
   for (size_t i = 0; i < count; i++) {
     size += pieces[i].len;
   }
-  const size_t over = (size_t)(size % writer->block);
-  return over == 0 ? OA_OK : oa_ipc_put_zeros(writer, writer->block - over);
+  return (size_t)(size % writer->block);
+}
+
+/* Pads the message whose body was just made and whose header, at META, may
+ * still be made anew: the header, so that a body with buffers in whole blocks
+ * begins with one, and the body, so that all messages of the call end with
+ * one. */
+static oa_status pad_to_block(oa_ipc_writer *writer, size_t meta, int64_t rows,
+                              oa_ipc_kind kind) {
+  const size_t header = writer->meta.len - meta;
+  size_t pad = 0;
+  if (writer->in_blocks) {
+    const size_t start =
+        over_block(writer, header) - (size_t)writer->body_at % writer->block;
+    pad = (0 - start) % writer->block;
+  }
+  const size_t over = over_block(writer, header + pad);
+  OA_TRY(oa_ipc_put_zeros(writer, over == 0 ? 0 : writer->block - over));
+  writer->meta.len = meta;
+  OA_TRY(oa_ipc_put_header(writer, rows, kind));
+  OA_TRY(oa_buf_put_zeros(&writer->meta, pad));
+  return oa_ipc_end_frame(&writer->meta, meta);
 }
 
 /* One message: the header's piece stands before those of the body, but its
@@ -233,6 +252,7 @@ static oa_status put_message(oa_ipc_writer *writer, const oa_field *fields,
   writer->nodes.len = 0;
   writer->buffers.len = 0;
   writer->body_at = 0;
+  writer->in_blocks = false;
   OA_TRY(oa_ipc_put_piece(writer,
                           (oa_ipc_piece){.source = OA_IPC_META, .at = meta}));
   for (size_t i = 0; i < count; i++) {
@@ -240,9 +260,7 @@ static oa_status put_message(oa_ipc_writer *writer, const oa_field *fields,
   }
   OA_TRY(oa_ipc_put_header(writer, rows, kind));
   if (kind.dictionary < 0 && writer->block > 1) {
-    OA_TRY(pad_to_block(writer, writer->meta.len - meta));
-    writer->meta.len = meta;
-    OA_TRY(oa_ipc_put_header(writer, rows, kind));
+    OA_TRY(pad_to_block(writer, meta, rows, kind));
   }
   oa_ipc_piece *piece = (void *)(writer->pieces.data + first);
   piece->len = writer->meta.len - meta;

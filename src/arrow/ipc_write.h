@@ -73,8 +73,10 @@ void oa_ipc_writer_set_align(oa_ipc_writer *writer, size_t align);
 
 /* Has every batch end at a multiple of BLOCK bytes of the stream, by padding
  * its body, which the format allows; the first one counts with the Schema
- * message before it.  For files that are written in whole disk blocks.  Before
- * the first batch; 1, the default, pads nothing. */
+ * message before it.  Long uncompressed column buffers whose memory begins at
+ * such a multiple do so in the stream as well.  For files that are written in
+ * whole disk blocks.  A power of two; before the first batch; 1, the default,
+ * pads nothing. */
 void oa_ipc_writer_set_block(oa_ipc_writer *writer, size_t block);
 
 /* Asks STOP before each column of a batch, also one inside a list: when it

@@ -35,6 +35,7 @@ struct oa_ipc_writer {
   oa_buf nodes;           /* int64 pairs of the message being made */
   oa_buf buffers;         /* int64 pairs of the message being made */
   size_t block;           /* calls end at a multiple of it in the stream */
+  bool in_blocks;         /* the body being made has to begin with one */
   size_t schema_size;     /* bytes of the Schema message */
   bool begun;             /* the stream holds the schema and a batch */
   uint64_t body_at;       /* bytes of the body of the message being made */

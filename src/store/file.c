@@ -17,6 +17,10 @@
  * Linux) are allowed; 256 take 4 KiB of stack. */
 enum { MAX_PIECES = 256 };
 
+/* Memory that is written from where it lies has so many bytes: less is copied
+ * sooner than listed. */
+enum { OWN_MIN = 4 * OA_DISK_BLOCK };
+
 /* O_APPEND puts each write at the end also after the file was cut back. */
 enum { FLAGS = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW };
 
@@ -82,14 +86,14 @@ typedef struct rest {
   size_t done;
 } rest;
 
-/* Lists the next pieces in OUT; the empty ones are left out. */
-static int next_pieces(const rest *left, struct iovec out[MAX_PIECES]) {
+/* Lists the next pieces, at most MOST, in OUT; the empty ones are left out. */
+static int next_pieces(const rest *left, struct iovec *out, int most) {
   int used = 0;
   if (left->head.iov_len > 0) {
     out[used++] = left->head;
   }
   size_t skip = left->done;
-  for (size_t i = left->at; i < left->count && used < MAX_PIECES; i++) {
+  for (size_t i = left->at; i < left->count && used < most; i++) {
     const struct iovec *piece = &left->iov[i];
     if (piece->iov_len > skip) {
       out[used].iov_base = (uint8_t *)piece->iov_base + skip;
@@ -127,7 +131,7 @@ static int write_all(int fd, const oa_disk *disk, rest *left,
                      uint64_t *written) {
   struct iovec pieces[MAX_PIECES];
   int count;
-  while ((count = next_pieces(left, pieces)) > 0) {
+  while ((count = next_pieces(left, pieces, MAX_PIECES)) > 0) {
     const ssize_t n = disk->os->writev(fd, pieces, count);
     if (n < 0 && errno == EINTR) {
       continue;
@@ -169,39 +173,85 @@ static uint8_t *new_stage(void) {
   return stage;
 }
 
-/* Fills the stage from the front of LEFT; the number of bytes taken. */
-static size_t fill_stage(const oa_disk *disk, rest *left) {
-  struct iovec pieces[MAX_PIECES];
-  size_t used = 0;
+/* What one system call writes past the page cache: runs of the stage, and
+ * between them column memory that lies in whole blocks. */
+typedef struct gathered {
+  struct iovec iov[MAX_PIECES];
   int count;
-  while (used < OA_DISK_STAGE && (count = next_pieces(left, pieces)) > 0) {
-    size_t taken = 0;
-    for (int i = 0; i < count && used < OA_DISK_STAGE; i++) {
-      const size_t room = OA_DISK_STAGE - used;
-      const size_t n = pieces[i].iov_len < room ? pieces[i].iov_len : room;
-      memcpy(disk->stage + used, pieces[i].iov_base, n);
-      used += n;
-      taken += n;
+  size_t size;   /* of all of them */
+  size_t staged; /* of those in the stage */
+} gathered;
+
+static void add_piece(gathered *to, const void *base, size_t len) {
+  struct iovec *last = to->count > 0 ? &to->iov[to->count - 1] : NULL;
+  if (last != NULL && (uint8_t *)last->iov_base + last->iov_len == base) {
+    last->iov_len += len;
+  } else {
+    /* iovec has no const form; writev() only reads. */
+    to->iov[to->count++] =
+        (struct iovec){.iov_base = (void *)(uintptr_t)base, .iov_len = len};
+  }
+  to->size += len;
+}
+
+/* How much of PIECE can be written from where it lies: whole blocks at the
+ * address of one, where the file is at one. */
+static size_t direct_part(const gathered *to, struct iovec piece) {
+  return (uintptr_t)piece.iov_base % OA_DISK_BLOCK == 0 &&
+                 to->size % OA_DISK_BLOCK == 0 && piece.iov_len >= OWN_MIN
+             ? piece.iov_len - piece.iov_len % OA_DISK_BLOCK
+             : 0;
+}
+
+/* Takes as much as there is room for off the front of PIECE; how much. */
+static size_t take_piece(const oa_disk *disk, gathered *to,
+                         struct iovec piece) {
+  const size_t direct = direct_part(to, piece);
+  if (direct > 0) {
+    add_piece(to, piece.iov_base, direct);
+    return direct;
+  }
+  const size_t room = OA_DISK_STAGE - to->staged;
+  const size_t n = piece.iov_len < room ? piece.iov_len : room;
+  if (n > 0) {
+    memcpy(disk->stage + to->staged, piece.iov_base, n);
+    add_piece(to, disk->stage + to->staged, n);
+    to->staged += n;
+  }
+  return n;
+}
+
+/* Takes the next pieces off the front of LEFT, whole blocks in all. */
+static void gather(const oa_disk *disk, rest *left, gathered *to) {
+  struct iovec piece;
+  *to = (gathered){.count = 0};
+  /* A new entry begins with a block, so the call may end before it. */
+  while (to->count < MAX_PIECES && next_pieces(left, &piece, 1) > 0) {
+    const size_t taken = take_piece(disk, to, piece);
+    if (taken == 0) {
+      return;
     }
     advance(left, taken);
   }
-  return used;
 }
 
-/* Writes LEN bytes of the stage; 0 or an errno. */
-static int write_stage(int fd, const oa_disk *disk, size_t len,
-                       uint64_t *written) {
-  for (size_t done = 0; done < len;) {
-    const struct iovec piece = {.iov_base = disk->stage + done,
-                                .iov_len = len - done};
-    const ssize_t n = disk->os->writev(fd, &piece, 1);
+/* Writes what was gathered; 0 or an errno. */
+static int write_gathered(int fd, const oa_disk *disk, const gathered *what,
+                          uint64_t *written) {
+  rest left = {.iov = what->iov, .count = (size_t)what->count};
+  uint64_t done = 0;
+  struct iovec pieces[MAX_PIECES];
+  int count;
+  while ((count = next_pieces(&left, pieces, MAX_PIECES)) > 0) {
+    const ssize_t n = disk->os->writev(fd, pieces, count);
     if (n < 0 && errno == EINTR) {
       continue;
     }
     if (n <= 0) {
       return n == 0 ? EIO : errno;
     }
-    done += (size_t)n;
+    advance(&left, (size_t)n);
+    done += (uint64_t)n;
     *written += (uint64_t)n;
     /* A short write that is not in whole blocks cannot be gone on with. */
     if (done % OA_DISK_BLOCK != 0) {
@@ -245,9 +295,9 @@ static int write_direct(oa_file *file, oa_disk *disk, rest *left,
     return write_all(file->fd, disk, left, written);
   }
   int code = 0;
-  size_t used;
-  while (code == 0 && (used = fill_stage(disk, left)) > 0) {
-    code = write_stage(file->fd, disk, used, written);
+  gathered next;
+  while (code == 0 && (gather(disk, left, &next), next.count > 0)) {
+    code = write_gathered(file->fd, disk, &next, written);
   }
   /* Some file systems say no only to the write itself. */
   disk->direct = code != EINVAL;

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Five independent Arrow readers open our files and see equal values."""
 
+import struct
+
 import pyarrow as pa
 import pytest
 
@@ -71,17 +73,7 @@ def test_pyarrow_validates_every_batch(files, signal):
         assert (bytes4 in data) == (name == compression), f"{name} in a file of {compression}"
 
 
-@pytest.mark.parametrize("name", READERS)
-@pytest.mark.parametrize("signal", otlpgen.SIGNALS)
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_reader_sees_what_pyarrow_sees(files, signal, name, request, tmp_path):
-    compression, paths = files
-    if name == "arrow-js":
-        request.getfixturevalue("node_modules")
-    if name == "nanoarrow" and compression != "none":
-        if not nanoarrow_reads_compressed_dictionaries(tmp_path, compression):
-            pytest.xfail("this nanoarrow reads no compressed dictionaries, from any writer")
-    path = paths[signal]
+def expect_what_pyarrow_sees(name, path):
     table = columns.table_of(path)
     wanted = {column: columns.from_pyarrow(table[column]) for column in table.column_names}
     got = READERS[name](path)
@@ -92,3 +84,56 @@ def test_reader_sees_what_pyarrow_sees(files, signal, name, request, tmp_path):
             row = next(i for i, v in enumerate(values) if got[column][i] != v)
             pytest.fail(f"{column}[{row}]: {name} has {got[column][row]!r:.600}, "
                         f"pyarrow {values[row]!r:.600}")
+
+
+@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("signal", otlpgen.SIGNALS)
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_reader_sees_what_pyarrow_sees(files, signal, name, request, tmp_path):
+    compression, paths = files
+    if name == "arrow-js":
+        request.getfixturevalue("node_modules")
+    if name == "nanoarrow" and compression != "none":
+        if not nanoarrow_reads_compressed_dictionaries(tmp_path, compression):
+            pytest.xfail("this nanoarrow reads no compressed dictionaries, from any writer")
+    expect_what_pyarrow_sees(name, paths[signal])
+
+
+@pytest.fixture(scope="module")
+def long_columns(tmp_path_factory):
+    """A file with a batch whose columns are written from where they lie in memory,
+    and begin where blocks of the disk do; and what is in its time column."""
+    import harness
+
+    rows = 20_000
+    times = [1_790_000_000_000_000_000 + row * 1_000_003 for row in range(rows)]
+    sent = otlpgen.REQUEST_CLASS["logs"]()
+    scope = sent.resource_logs.add().scope_logs.add()
+    for time in times:
+        scope.log_records.add(time_unix_nano=time, severity_number=9)
+    directory = tmp_path_factory.mktemp("long")
+    service = harness.Service(directory, "storage.compression=none", "net.io_threads=1")
+    try:
+        [result] = service.send("logs", [sent.SerializeToString()])
+        assert not isinstance(result, Exception), result
+        assert service.stop() == 0, service.output()
+    finally:
+        service.kill()
+    [path] = service.files("logs")
+    return path, times
+
+
+def test_long_columns_begin_where_blocks_do(long_columns):
+    path, times = long_columns
+    at = path.read_bytes().find(struct.pack(f"<{len(times)}Q", *times))
+    assert at > 0 and at % 4096 == 0
+    with pa.ipc.open_stream(str(path)) as reader:
+        for batch in reader:
+            batch.validate(full=True)
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_long_columns_are_read_by_all(long_columns, name, request):
+    if name == "arrow-js":
+        request.getfixturevalue("node_modules")
+    expect_what_pyarrow_sees(name, long_columns[0])

@@ -289,6 +289,65 @@ static void padding_needs_no_more_than_a_block(void **state) {
   oa_arena_free(&s.arena);
 }
 
+/* Where the piece that is COLUMN's memory stands in the stream. */
+static uint64_t place_of(const oa_ipc_pieces *pieces, uint64_t start,
+                         const void *column) {
+  uint64_t at = start;
+  for (size_t i = 0; i < pieces->count; i++) {
+    if (pieces->iov[i].iov_base == column) {
+      return at;
+    }
+    at += pieces->iov[i].iov_len;
+  }
+  fail_msg("the column is not among the pieces");
+  return 0;
+}
+
+/* So can a disk be given them as they are. */
+static void long_columns_in_blocks_stand_in_blocks(void **state) {
+  (void)state;
+  enum { ROWS = 5 * BLOCK + 512 };
+  static const oa_field fields[] = {{.name = "a", .type = OA_TYPE_INT64},
+                                    {.name = "b", .type = OA_TYPE_UINT8},
+                                    {.name = "c", .type = OA_TYPE_INT64},
+                                    {.name = "d", .type = OA_TYPE_INT64}};
+  static const oa_schema schema = {.fields = fields, .field_count = 4};
+  static _Alignas(BLOCK) int64_t values[2 * ROWS + 1];
+  static uint8_t bytes[ROWS];
+  for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+    values[i] = (int64_t)i * 7;
+  }
+  /* The last but one begins behind the start of a block. */
+  const oa_array columns[] = {
+      {.length = ROWS, .values = values, .values_size = ROWS * 8},
+      {.length = ROWS, .values = bytes, .values_size = ROWS},
+      {.length = ROWS, .values = values + 1, .values_size = ROWS * 8},
+      {.length = ROWS, .values = values + ROWS, .values_size = ROWS * 8}};
+  const oa_array *batches[] = {columns, columns};
+  oa_ipc_writer *writer = open_writer(&schema, OA_CODING_NONE);
+  oa_ipc_pieces pieces;
+  oa_buf stream = {0};
+  oa_ipc_writer_set_block(writer, BLOCK);
+  assert_int_equal(oa_ipc_write_schema(writer, &pieces), OA_OK);
+  sample_append(&stream, &pieces);
+  for (size_t i = 0; i < 2; i++) {
+    const size_t before = stream.len;
+    assert_int_equal(oa_ipc_write_batch(writer, columns, ROWS, &pieces), OA_OK);
+    assert_int_equal(place_of(&pieces, before, values) % BLOCK, 0);
+    assert_int_not_equal(place_of(&pieces, before, values + 1) % BLOCK, 0);
+    assert_int_equal(place_of(&pieces, before, values + ROWS) % BLOCK, 0);
+    sample_append(&stream, &pieces);
+    assert_int_equal(stream.len % BLOCK, 0);
+    assert_true(stream.len - before < ROWS * 25 + 6 * BLOCK);
+    oa_ipc_writer_commit(writer);
+  }
+  oa_ipc_write_end(&pieces);
+  sample_append(&stream, &pieces);
+  expect_batches(&schema, &stream, batches, 2);
+  oa_ipc_writer_free(writer);
+  oa_buf_free(&stream);
+}
+
 static void columns_that_nobody_filled_cost_nothing(void **state) {
   (void)state;
   const int64_t rows = 1 << 20;
@@ -478,6 +537,7 @@ int main(void) {
       cmocka_unit_test(ids_that_begin_to_repeat_are_compressed_in_the_end),
       cmocka_unit_test(batches_end_where_blocks_end),
       cmocka_unit_test(padding_needs_no_more_than_a_block),
+      cmocka_unit_test(long_columns_in_blocks_stand_in_blocks),
       cmocka_unit_test(columns_that_nobody_filled_cost_nothing),
       cmocka_unit_test(only_committed_dictionaries_are_left_out),
       cmocka_unit_test(a_dictionary_that_only_moved_its_borders_is_written),

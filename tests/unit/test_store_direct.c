@@ -40,10 +40,46 @@ typedef struct pretended {
   long flag_calls;    /* that asked for O_DIRECT */
   long refused;       /* writes */
   size_t most;        /* bytes that a direct write takes; 0 = all */
+  size_t own_bytes;   /* that were written from the columns' memory */
 } pretended;
 
 static pretended fs;
 static trial_files files;
+
+/* --- batches of any size --- */
+
+static const oa_field big_fields[] = {
+    {.name = "id", .type = OA_TYPE_INT64},
+    {.name = "kind",
+     .type = OA_TYPE_UTF8,
+     .dictionary = true,
+     .index_type = OA_TYPE_INT32},
+    {.name = "more", .type = OA_TYPE_INT64},
+};
+static const oa_schema big_schema = {
+    .fields = big_fields,
+    .field_count = sizeof big_fields / sizeof big_fields[0],
+};
+
+/* Columns begin at the address of a block, or behind it. */
+static _Alignas(BLOCK) int64_t room_for_ids[BIG_ROWS + 1];
+static _Alignas(BLOCK) int64_t room_for_more[BIG_ROWS + 1];
+static int64_t *big_ids = room_for_ids;
+static int64_t *big_more = room_for_more;
+static int32_t big_kinds[BIG_ROWS];
+
+static void place_columns(size_t ids_behind, size_t more_behind) {
+  big_ids = room_for_ids + ids_behind;
+  big_more = room_for_more + more_behind;
+}
+
+static bool is_column(const void *at) {
+  const uintptr_t ids = (uintptr_t)at - (uintptr_t)room_for_ids;
+  const uintptr_t more = (uintptr_t)at - (uintptr_t)room_for_more;
+  return ids < sizeof room_for_ids || more < sizeof room_for_more;
+}
+
+/* --- the pretended file system --- */
 
 static int direct_open(const char *path, int flags, mode_t mode) {
   const int fd = trial_open(path, flags, mode);
@@ -83,6 +119,7 @@ static ssize_t direct_writev(int fd, const struct iovec *iov, int count) {
   for (int i = 0; i < count; i++) {
     assert_int_equal((uintptr_t)iov[i].iov_base % BLOCK, 0);
     assert_int_equal(iov[i].iov_len % BLOCK, 0);
+    fs.own_bytes += is_column(iov[i].iov_base) ? iov[i].iov_len : 0;
   }
   if (fs.refusal == REFUSE_WRITE) {
     fs.refused++;
@@ -96,25 +133,6 @@ static ssize_t direct_writev(int fd, const struct iovec *iov, int count) {
   }
   return trial_writev(fd, iov, count);
 }
-
-/* --- batches of any size --- */
-
-static const oa_field big_fields[] = {
-    {.name = "id", .type = OA_TYPE_INT64},
-    {.name = "kind",
-     .type = OA_TYPE_UTF8,
-     .dictionary = true,
-     .index_type = OA_TYPE_INT32},
-    {.name = "more", .type = OA_TYPE_INT64},
-};
-static const oa_schema big_schema = {
-    .fields = big_fields,
-    .field_count = sizeof big_fields / sizeof big_fields[0],
-};
-
-static int64_t big_ids[BIG_ROWS];
-static int64_t big_more[BIG_ROWS];
-static int32_t big_kinds[BIG_ROWS];
 
 /* Values that do not shrink, so that the size of a batch is that of its
  * rows whatever the codec. */
@@ -278,11 +296,28 @@ static void large_and_small_batches_come_back_equal(void **state) {
   static const oa_coding codecs[] = {OA_CODING_NONE, OA_CODING_LZ4,
                                      OA_CODING_ZSTD};
   for (size_t c = 0; c < 3; c++) {
-    trial *t = start(REFUSE_NOTHING, codecs[c]);
-    give_mixed(t);
-    assert_true(fs.direct_writes > 0);
-    finish(t, mixed, MIXED);
+    for (size_t place = 0; place < 4; place++) {
+      trial *t = start(REFUSE_NOTHING, codecs[c]);
+      place_columns(place % 2, place / 2);
+      give_mixed(t);
+      assert_true(fs.direct_writes > 0);
+      finish(t, mixed, MIXED);
+    }
   }
+  place_columns(0, 0);
+}
+
+static void columns_in_blocks_are_written_from_where_they_are(void **state) {
+  (void)state;
+  enum { WHOLE = BIG_ROWS * sizeof(int64_t) / BLOCK * BLOCK };
+  for (size_t place = 0; place < 4; place++) {
+    trial *t = start(REFUSE_NOTHING, OA_CODING_NONE);
+    place_columns(place % 2, place / 2);
+    give_well(t, 0, BIG_ROWS);
+    assert_int_equal(fs.own_bytes, WHOLE * (2 - place % 2 - place / 2));
+    finish(t, (const int64_t[]){BIG_ROWS}, 1);
+  }
+  place_columns(0, 0);
 }
 
 static void they_do_on_the_real_file_system(void **state) {
@@ -299,11 +334,13 @@ static void they_do_on_the_real_file_system(void **state) {
 static void only_large_batches_go_past_the_page_cache(void **state) {
   (void)state;
   trial *t = start(REFUSE_NOTHING, OA_CODING_NONE);
+  place_columns(1, 1);
   give_well(t, 0, SMALL_ROWS);
   assert_int_equal(fs.flag_calls, 0);
   give_well(t, 1000000, BIG_ROWS);
   assert_int_equal(fs.flag_calls, 1);
   assert_int_equal(fs.direct_writes, 3);
+  place_columns(0, 0);
   give_well(t, 2000000, SMALL_ROWS);
   assert_int_equal(fs.flag_calls, 1);
   finish(t, (const int64_t[]){SMALL_ROWS, BIG_ROWS, SMALL_ROWS}, 3);
@@ -499,6 +536,7 @@ static void without_memory_for_it_writing_goes_on(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(large_and_small_batches_come_back_equal),
+      cmocka_unit_test(columns_in_blocks_are_written_from_where_they_are),
       cmocka_unit_test(they_do_on_the_real_file_system),
       cmocka_unit_test(only_large_batches_go_past_the_page_cache),
       cmocka_unit_test(none_do_when_it_is_not_wanted),
