@@ -158,11 +158,11 @@ void oa_call_message_done(oa_call *call) {
   }
   stream->begun = false;
   stream->prefix_len = 0;
-  stream->length = 0;
   stream->have = 0;
   stream->granted = false;
   stream->state = OA_STREAM_BODY;
   oa_stream_arrange(stream);
-  oa_flow_credit(stream);
+  oa_window_credit(stream);
+  stream->length = 0;
   oa_message_go_on(stream);
 }

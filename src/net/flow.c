@@ -8,9 +8,6 @@
 #include "net/stream.h"
 
 enum {
-  /* A granted stream may send this much beyond its message, so that a client
-   * that sends too much is told so instead of left to wait. */
-  WINDOW_SLACK = 16,
   /* A granted message that takes longer than this crawls, in milliseconds. */
   CRAWL_TIME = 500,
   /* A message longer than this part of the budget is large. */
@@ -97,6 +94,7 @@ void oa_flow_release(oa_stream *stream) {
   stream->slow = false;
   oa_link_remove(&stream->in_granted);
   oa_pool_give(&thread->pool, &stream->block);
+  oa_window_set_ahead(stream, 0);
   if (stream->inflated.data != NULL) {
     spare(thread, &stream->inflated);
   }
@@ -221,67 +219,6 @@ bool oa_flow_is_full(const oa_stream *stream) {
           stream->connection->held + stream->length > limit / thread->live);
 }
 
-/* --- windows --- */
-
-/* What STREAM's peer may send.  Negative: it must not, as it sent more than the
- * smaller windows of newer settings allow; nghttp2's own sum says 0 then.
- * False: HTTP/2 has no such stream any more. */
-static bool get_window(const oa_stream *stream, int64_t *out) {
-  nghttp2_session *session = stream->connection->session;
-  const int32_t size = nghttp2_session_get_stream_effective_local_window_size(
-      session, stream->id);
-  const int32_t used = nghttp2_session_get_stream_effective_recv_data_length(
-      session, stream->id);
-  *out = (int64_t)size - used;
-  return size >= 0 && used >= 0;
-}
-
-/* Has STREAM's peer be able to send WANT bytes. */
-static void ensure_window(oa_stream *stream, size_t want) {
-  oa_connection *connection = stream->connection;
-  int64_t now = 0;
-  if (!get_window(stream, &now)) {
-    return;
-  }
-  const int64_t more = (int64_t)want - now;
-  if (more > 0 && more <= INT32_MAX) {
-    nghttp2_submit_window_update(connection->session, NGHTTP2_FLAG_NONE,
-                                 stream->id, (int32_t)more);
-    oa_connection_touch(connection);
-  }
-}
-
-void oa_flow_credit(oa_stream *stream) {
-  const size_t window = stream->thread->options->stream_window;
-  if (stream->connection == NULL || stream->ended ||
-      stream->pending.len >= window) {
-    return;
-  }
-  /* What is pending may not grow beyond a window either. */
-  const size_t want = window - stream->pending.len;
-  int64_t now = 0;
-  if (get_window(stream, &now) && now < (int64_t)(want / 2)) {
-    ensure_window(stream, want);
-  }
-}
-
-void oa_flow_renew_window(oa_stream *stream) {
-  const bool streaming = stream->call.kind == OA_CALL_STREAM;
-  if (stream->http1 || stream->state != OA_STREAM_BODY) {
-    return;
-  }
-  if (streaming && !stream->begun) {
-    oa_flow_credit(stream);
-    return;
-  }
-  if (!stream->begun) {
-    return;
-  }
-  const size_t left = stream->length - stream->have;
-  const size_t behind = stream->behind < left ? stream->behind : left;
-  ensure_window(stream, left - behind + WINDOW_SLACK);
-}
-
 /* --- turns --- */
 
 /* Lets the rest of STREAM's message in. */
@@ -309,7 +246,7 @@ static void grant(oa_stream *stream) {
   if (stream->http1) {
     oa_connection_touch(stream->connection);
   } else {
-    oa_flow_renew_window(stream);
+    oa_window_renew(stream);
   }
 }
 

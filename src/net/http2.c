@@ -179,7 +179,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame,
 static void renew_windows(oa_connection *connection) {
   oa_link *link = oa_list_first(&connection->streams);
   for (; link != NULL; link = oa_list_next(&connection->streams, link)) {
-    oa_flow_renew_window(OA_LIST_ENTRY(link, oa_stream, in_connection));
+    oa_window_renew(OA_LIST_ENTRY(link, oa_stream, in_connection));
   }
 }
 

@@ -26,7 +26,7 @@ static bool begin(oa_stream *stream) {
   oa_flow_hold(stream, stream->length);
   if (stream->call.kind == OA_CALL_STREAM || stream->padded) {
     /* What came before it may have left less room than it needs. */
-    oa_flow_renew_window(stream);
+    oa_window_renew(stream);
   }
   return true;
 }
@@ -169,7 +169,9 @@ static size_t take(oa_stream *stream, const uint8_t *data, size_t len) {
     at += part;
     if (stream->call.kind == OA_CALL_STREAM && stream->begun &&
         stream->have == stream->length && may_take(stream)) {
+      stream->behind = len - at;
       complete(stream);
+      stream->behind = 0;
     }
   }
   return at;
@@ -179,6 +181,7 @@ size_t oa_message_receive(oa_stream *stream, const uint8_t *data, size_t len) {
   const bool streaming = stream->call.kind == OA_CALL_STREAM;
   size_t at = 0;
   stream->brought += len;
+  stream->pending.purse = &stream->thread->purse;
   if (!streaming || stream->pending.len == 0) {
     stream->receiving = true;
     at = take(stream, data, len);
@@ -215,7 +218,7 @@ void oa_message_go_on(oa_stream *stream) {
   }
   while (stream->pending.len > 0 && may_take(stream)) {
     oa_buf bytes = stream->pending;
-    stream->pending = (oa_buf){0};
+    stream->pending = (oa_buf){.purse = bytes.purse};
     stream->receiving = true;
     const size_t at = take(stream, bytes.data, bytes.len);
     stream->receiving = false;
@@ -233,7 +236,7 @@ void oa_message_go_on(oa_stream *stream) {
 void oa_message_padded(oa_stream *stream) {
   stream->padded = true;
   if (stream->state == OA_STREAM_BODY && stream->begun) {
-    oa_flow_renew_window(stream);
+    oa_window_renew(stream);
   }
 }
 

@@ -76,7 +76,8 @@ typedef struct oa_stream {
   bool open_ended; /* its length is a guess, and grows */
   uint32_t length;
   uint32_t have;
-  size_t behind; /* bytes in hand behind the prefix that is being looked at */
+  size_t behind; /* bytes in hand behind the prefix that is being looked at, or
+                    behind the message that is being handed over */
   bool padded;   /* padding has used up some of the window */
   oa_block block;
   oa_buf inflated;
@@ -94,6 +95,8 @@ typedef struct oa_stream {
   bool handing;    /* inside the handler's message() */
   bool told_ended; /* the handler's ended() has been */
   oa_buf pending;  /* bytes behind the message that the handler has */
+  size_t ahead;    /* bytes that may come of further messages, beyond what any
+                      stream may send unasked */
   oa_outbox out_queue;
 
   /* The body of other answers. */
@@ -173,13 +176,6 @@ bool oa_flow_is_full(const oa_stream *stream);
 /* Refuses STREAM because too much is held. */
 void oa_flow_refuse(oa_stream *stream);
 
-/* Tells the peer again how much STREAM may send, after SETTINGS changed it or
- * padding or earlier messages of the call used it up. */
-void oa_flow_renew_window(oa_stream *stream);
-
-/* The message of a streaming call is done with: room for the next one. */
-void oa_flow_credit(oa_stream *stream);
-
 /* Grants windows to waiting streams while the budget allows. */
 void oa_flow_grant(oa_thread *thread);
 
@@ -199,6 +195,18 @@ void oa_flow_release(oa_stream *stream);
 
 /* Frees memory that is kept for later messages. */
 void oa_flow_trim(oa_thread *thread);
+
+/* window.c */
+
+/* Tells the peer again how much STREAM may send, after SETTINGS changed it or
+ * padding or earlier messages of the call used it up. */
+void oa_window_renew(oa_stream *stream);
+
+/* The message of a streaming call is done with: room for the next one. */
+void oa_window_credit(oa_stream *stream);
+
+/* Counts BYTES that STREAM's peer may send of messages that have not begun. */
+void oa_window_set_ahead(oa_stream *stream, size_t bytes);
 
 /* pace.c */
 

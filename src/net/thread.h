@@ -97,8 +97,9 @@ typedef struct oa_thread {
   oa_list handed;  /* the handler has them, or they rest */
   oa_list drained; /* streaming calls whose outbox has become empty */
   size_t granted_bytes[OA_LANES];
-  size_t slow_bytes; /* of crawling messages */
-  size_t held_bytes; /* of all bodies */
+  size_t slow_bytes;  /* of crawling messages */
+  size_t held_bytes;  /* of all bodies */
+  size_t ahead_bytes; /* that may come of messages that have not begun */
   oa_retry retry;    /* when those come back who were refused */
   uint64_t busy_at;  /* loop time of the last read */
   uint64_t ticked_at;
