@@ -8,11 +8,7 @@ enum { COPY_MAX = 1024 };
 
 /* What a column that nobody filled is written from. */
 enum { ZERO_PAGE = 64 * 1024 };
-static const _Alignas(4096) uint8_t zero_page[ZERO_PAGE];
-
-/* Column memory from so many blocks on that begins with one also does in the
- * stream; the padding before it is a small part of it then. */
-enum { OWN_BLOCKS = 16 };
+static const _Alignas(OA_IPC_BLOCK) uint8_t zero_page[ZERO_PAGE];
 
 /* Below this a compressed frame's own header outweighs any gain. */
 enum { COMPRESS_MIN = 32 };
@@ -207,10 +203,12 @@ static oa_status align_body(oa_ipc_writer *writer, size_t align) {
   return took_body(writer, from);
 }
 
-/* Without DATA it is the page of zeros that P is written from. */
+/* True when P begins with a block in memory, so that it should in the stream:
+ * it is so long that the padding before it is a small part.  Without DATA it
+ * is written from the page of zeros. */
 static bool has_blocks(const oa_ipc_writer *writer, part p) {
   return writer->block > 1 && writer->codec == OA_CODING_NONE && !p.passing &&
-         p.len >= writer->block * OWN_BLOCKS &&
+         p.len >= writer->block * OA_IPC_OWN_BLOCKS &&
          (uintptr_t)p.data % writer->block == 0;
 }
 

@@ -15,7 +15,8 @@ typedef struct walk {
   oa_coding codec;
   size_t next_node;
   size_t next_buffer;
-  uint64_t at; /* where in the body the next buffer must begin */
+  uint64_t at;    /* where in the body the next buffer must begin */
+  bool in_blocks; /* a buffer begins with a block, and so does the body */
   const char *why;
 } walk;
 
@@ -48,6 +49,19 @@ static uint64_t plain_size(const walk *w, uint64_t at, uint64_t len) {
                                        : (uint64_t)size;
 }
 
+/* A buffer of LEN bytes begins at AT with a block, instead of right behind the
+ * last one: then the body does, too. */
+static void skip_to_block(walk *w, uint64_t at, uint64_t len) {
+  if (w->codec != OA_CODING_NONE || at % OA_IPC_BLOCK != 0 || at < w->at ||
+      at - w->at >= OA_IPC_BLOCK || at > w->body_len ||
+      len < (uint64_t)OA_IPC_BLOCK * OA_IPC_OWN_BLOCKS ||
+      !all_zero(w->body + w->at, at - w->at)) {
+    return;
+  }
+  w->in_blocks = true;
+  w->at = at;
+}
+
 /* The next buffer must lie behind the last one and have SIZE bytes. */
 static bool take_buffer(walk *w, uint64_t size) {
   if (w->next_buffer >= w->buffers.count) {
@@ -58,6 +72,7 @@ static bool take_buffer(walk *w, uint64_t size) {
       (uint64_t)oa_flat_vector_word(&w->buffers, i, OA_IPC_PAIR_SIZE, 0);
   const uint64_t len =
       (uint64_t)oa_flat_vector_word(&w->buffers, i, OA_IPC_PAIR_SIZE, 8);
+  skip_to_block(w, at, len);
   if (at != w->at) {
     return fail(w, "a buffer does not begin where it must");
   }
@@ -153,6 +168,16 @@ static bool take_array(walk *w, const oa_field *field, const oa_array *array,
 
 /* --- messages --- */
 
+/* Lengthens META to HEADER bytes if that is how far it is to a block. */
+static oa_status pad_header(const walk *w, size_t header, oa_buf *meta) {
+  if (!w->in_blocks || header < meta->len ||
+      header - meta->len >= OA_IPC_BLOCK) {
+    return OA_OK;
+  }
+  OA_TRY(oa_buf_put_zeros(meta, header - meta->len));
+  return oa_ipc_end_frame(meta, 0);
+}
+
 /* The same message with the frame and flatbuffer that our writer makes. */
 static oa_status same_header(const walk *w, int64_t rows, oa_ipc_kind kind,
                              const uint8_t *message, size_t header,
@@ -166,7 +191,10 @@ static oa_status same_header(const walk *w, int64_t rows, oa_ipc_kind kind,
   writer.buffers =
       (oa_buf){.data = (uint8_t *)(uintptr_t)(w->buffers.bytes + w->buffers.at),
                .len = w->buffers.count * OA_IPC_PAIR_SIZE};
-  const oa_status status = oa_ipc_put_header(&writer, rows, kind);
+  oa_status status = oa_ipc_put_header(&writer, rows, kind);
+  if (status == OA_OK) {
+    status = pad_header(w, header, &writer.meta);
+  }
   *scratch = writer.meta; /* it may have moved */
   *same = status == OA_OK && scratch->len == header &&
           memcmp(scratch->data, message, header) == 0;

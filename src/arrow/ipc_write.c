@@ -418,6 +418,7 @@ void oa_ipc_writer_set_align(oa_ipc_writer *writer, size_t align) {
 }
 
 void oa_ipc_writer_set_block(oa_ipc_writer *writer, size_t block) {
+  assert(block == 1 || block == OA_IPC_BLOCK); /* as ipc_form.c expects */
   writer->block = block;
 }
 

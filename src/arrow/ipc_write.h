@@ -75,8 +75,8 @@ void oa_ipc_writer_set_align(oa_ipc_writer *writer, size_t align);
  * its body, which the format allows; the first one counts with the Schema
  * message before it.  Long uncompressed column buffers whose memory begins at
  * such a multiple do so in the stream as well.  For files that are written in
- * whole disk blocks.  A power of two; before the first batch; 1, the default,
- * pads nothing. */
+ * whole disk blocks.  4096; before the first batch; 1, the default, pads
+ * nothing. */
 void oa_ipc_writer_set_block(oa_ipc_writer *writer, size_t block);
 
 /* Asks STOP before each column of a batch, also one inside a list: when it

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 import columns
+import harness
 import otlpgen
 
 READERS = {
@@ -34,8 +35,6 @@ def nanoarrow_reads_compressed_dictionaries(folder, compression):
 @pytest.fixture(scope="module", params=("none", "lz4", "zstd"))
 def files(request, tmp_path_factory):
     """{signal: file}, each of many batches with their own dictionaries."""
-    import harness
-
     directory = tmp_path_factory.mktemp(request.param)
     service = harness.Service(directory, f"storage.compression={request.param}",
                               "storage.batch_rows=200", "net.io_threads=1")
@@ -103,8 +102,6 @@ def test_reader_sees_what_pyarrow_sees(files, signal, name, request, tmp_path):
 def long_columns(tmp_path_factory):
     """A file with a batch whose columns are written from where they lie in memory,
     and begin where blocks of the disk do; and what is in its time column."""
-    import harness
-
     rows = 20_000
     times = [1_790_000_000_000_000_000 + row * 1_000_003 for row in range(rows)]
     sent = otlpgen.REQUEST_CLASS["logs"]()
@@ -130,6 +127,8 @@ def test_long_columns_begin_where_blocks_do(long_columns):
     with pa.ipc.open_stream(str(path)) as reader:
         for batch in reader:
             batch.validate(full=True)
+    said = harness.run_tool("verify", path)
+    assert said.returncode == 0, said.stdout + said.stderr
 
 
 @pytest.mark.parametrize("name", READERS)

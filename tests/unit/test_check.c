@@ -144,6 +144,86 @@ static void every_flip_outside_of_values_is_found(void **state) {
   oa_buf_free(&file);
 }
 
+enum { BLOCK = 4096, LONG_ROWS = 16 * BLOCK / 8 + 1 };
+
+/* A file of one batch with one long column, which begins with a block. */
+static void make_long_file(oa_buf *out, const uint64_t *times) {
+  oa_ipc_writer *writer;
+  oa_ipc_pieces pieces;
+  oa_array columns[OA_SPAN_COUNT];
+  rows r;
+  rows_init(&r, OA_TRACES);
+  for (size_t i = 0; i < LONG_ROWS; i++) {
+    set_text(&r.table, OA_SPAN_NAME, "name");
+    set_u64(&r.table, OA_SPAN_START_TIME, times[i]);
+    end_row(&r.table);
+  }
+  memcpy(columns, oa_table_finish(&r.table), sizeof columns);
+  columns[OA_SPAN_START_TIME].values = times;
+  assert_int_equal(
+      oa_ipc_writer_new(&writer, oa_otlp_schema(OA_TRACES), OA_CODING_NONE, 0),
+      OA_OK);
+  oa_ipc_writer_set_block(writer, BLOCK);
+  assert_int_equal(oa_ipc_write_schema(writer, &pieces), OA_OK);
+  put_pieces(out, &pieces);
+  assert_int_equal(oa_ipc_write_batch(writer, columns, LONG_ROWS, &pieces),
+                   OA_OK);
+  put_pieces(out, &pieces);
+  oa_ipc_write_end(&pieces);
+  put_pieces(out, &pieces);
+  oa_ipc_writer_free(writer);
+  rows_free(&r);
+}
+
+static void expect_found(const place *p, oa_buf *file, size_t at) {
+  file->data[at] ^= 1;
+  const oa_check found = check_bytes(p, file->data, file->len, NULL);
+  file->data[at] ^= 1;
+  if (found.problems == 0 && found.state == OA_CHECK_WHOLE) {
+    fail_msg("byte %zu", at);
+  }
+}
+
+static void what_blocks_leave_free_is_watched(void **state) {
+  static _Alignas(BLOCK) uint64_t times[LONG_ROWS];
+  oa_buf file = {0};
+  told t;
+  size_t at = 0;
+  size_t gap = 0;
+  for (size_t i = 0; i < LONG_ROWS; i++) {
+    times[i] = UINT64_C(0x0101010101010101) + i;
+  }
+  make_long_file(&file, times);
+  const oa_check found = check_bytes(*state, file.data, file.len, &t);
+  assert_string_equal(t.what, "");
+  assert_int_equal(found.rows, LONG_ROWS);
+
+  while (memcmp(file.data + at, times, sizeof times) != 0) {
+    at += BLOCK; /* it begins with a block, or this leaves the file */
+    assert_true(at + sizeof times < file.len);
+  }
+  while (gap < BLOCK / 2 && file.data[at - gap - 1] == 0) {
+    gap++;
+  }
+  assert_true(gap > 64);
+  for (size_t i = 1; i <= gap; i += 13) {
+    expect_found(*state, &file, at - i);
+  }
+  expect_found(*state, &file, at + sizeof times); /* up to the next buffer */
+
+  uint8_t *metadata = metadata_of(&file);
+  size_t body = at;
+  while (metadata[body - 1] == 0) {
+    body--;
+  }
+  assert_int_equal(body % BLOCK, 0);
+  for (size_t i = 1; i < BLOCK && file.data[body - i] == 0; i += 13) {
+    expect_found(*state, &file, body - i);
+  }
+  free(metadata);
+  oa_buf_free(&file);
+}
+
 static void a_problem_has_its_place(void **state) {
   oa_buf file = {0};
   size_t ends[BATCHES + 1];
@@ -282,6 +362,7 @@ int main(void) {
       TEST(a_whole_file_has_nothing_wrong),
       TEST(a_cut_anywhere_is_found_where_it_is),
       TEST(every_flip_outside_of_values_is_found),
+      TEST(what_blocks_leave_free_is_watched),
       TEST(a_problem_has_its_place),
       TEST(bytes_that_are_no_stream_are_refused),
       TEST(another_schema_is_said),
