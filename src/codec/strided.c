@@ -57,24 +57,32 @@ void oa_strided_free(oa_strided *strided) {
   }
 }
 
-/* How many bytes at A equal those at B, at most MAX. */
-static size_t equal_run(const uint8_t *a, const uint8_t *b, size_t max) {
-  size_t run = 0;
-  while (max - run >= sizeof(uint64_t)) {
-    uint64_t x;
-    uint64_t y;
-    memcpy(&x, a + run, sizeof x);
-    memcpy(&y, b + run, sizeof y);
-    if (x != y) {
-      /* Hosts are little-endian: the lowest bits are the first byte. */
-      return run + ((size_t)__builtin_ctzll(x ^ y) >> 3);
+/* Bit I says that byte I at A equals that at B, for 8 bytes.  Hosts are
+ * little-endian: the lowest bits are the first byte. */
+static uint64_t compare_8(const uint8_t *a, const uint8_t *b) {
+  const uint64_t low = UINT64_C(0x7F7F7F7F7F7F7F7F);
+  uint64_t x;
+  uint64_t y;
+  memcpy(&x, a, sizeof x);
+  memcpy(&y, b, sizeof y);
+  x ^= y;
+  const uint64_t zero = ~(((x & low) + low) | x | low); /* 0x80 in such bytes */
+  return (zero >> 7) * UINT64_C(0x0102040810204080) >> 56;
+}
+
+/* The same for 64 bytes, or fewer: the bits behind LEN are 0. */
+static uint64_t compare(const uint8_t *a, const uint8_t *b, size_t len) {
+  uint64_t equal = 0;
+  if (len == 64) { /* a loop without a condition is unrolled */
+    for (size_t i = 0; i < 64; i += 8) {
+      equal |= compare_8(a + i, b + i) << i;
     }
-    run += sizeof x;
+    return equal;
   }
-  while (run < max && a[run] == b[run]) {
-    run++;
+  for (size_t i = 0; i < len; i++) {
+    equal |= (uint64_t)(a[i] == b[i]) << i;
   }
-  return run;
+  return equal;
 }
 
 /* Where the value at AT stood before, or AT; remembers it there. */
@@ -101,24 +109,46 @@ static void put(oa_buf *out, size_t literals, size_t match, size_t distance) {
   out->len += sizeof sequence;
 }
 
+/* Adds the RUN bytes before END, when they are worth it. */
+static void put_run(oa_buf *out, size_t end, size_t run, size_t stride,
+                    size_t *literals) {
+  if (run >= MIN_MATCH) {
+    put(out, end - run - *literals, run, stride);
+    *literals = end;
+  }
+}
+
 /* Lists the matches in [AT, END) of IN.  *LITERALS is where the last match
- * before ended, and then where the last one in here does. */
+ * before ended, and then where the last one in here does.  Bytes are compared
+ * 64 at a time: where runs begin and end is as good as random, and a branch
+ * for each would be guessed wrong. */
 static void list_block(oa_buf *out, const uint8_t *in, size_t at, size_t end,
                        size_t stride, size_t *literals) {
-  if (at < stride) {
-    at = stride < end ? stride : end;
-  }
-  while (at < end) {
-    const size_t run = equal_run(in + at, in + at - stride, end - at);
-    if (run >= MIN_MATCH) {
-      put(out, at - *literals, run, stride);
-      *literals = at + run;
+  size_t run = 0; /* equal bytes right before AT */
+  size_t len = 64;
+  at = at < stride ? stride : at;
+  for (; at < end && len == 64; at += len) {
+    len = end - at < 64 ? end - at : 64;
+    uint64_t equal = compare(in + at, in + at - stride, len);
+    if (equal == UINT64_MAX) {
+      run += 64;
+      continue;
     }
-    at += run + 1; /* the byte behind a run does not match */
-    while (at < end && in[at] != in[at - stride]) {
-      at++;
+    const size_t first = (size_t)__builtin_ctzll(~equal);
+    put_run(out, at + first, run + first, stride, literals);
+    equal &= UINT64_MAX << first;
+    /* What reaches the end may go on behind it. */
+    run = (size_t)__builtin_clzll(~equal);
+    equal &= UINT64_MAX >> run;
+    uint64_t starts;
+    while ((starts = equal & equal >> 1 & equal >> 2) != 0) {
+      const size_t from = (size_t)__builtin_ctzll(starts);
+      const size_t more = (size_t)__builtin_ctzll(~(equal >> from));
+      put_run(out, at + from + more, more, stride, literals);
+      equal &= UINT64_MAX << (from + more);
     }
   }
+  put_run(out, at, run, stride, literals);
 }
 
 /* The same for values of WIDTH bytes that come again whole or not at all. */
