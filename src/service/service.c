@@ -71,8 +71,12 @@ uint16_t oa_service_port_at(const oa_service *service, size_t which) {
   return service->ports[which];
 }
 
+void oa_service_set_patience(oa_service *service) {
+  service->patience_ms = (uint32_t)(service->config.shutdown_timeout_ns / MS);
+}
+
 uint32_t oa_service_patience(const oa_service *service) {
-  return (uint32_t)(service->config.shutdown_timeout_ns / MS);
+  return service->patience_ms;
 }
 
 oa_status oa_service_drain(oa_service *service, uint32_t timeout_ms,

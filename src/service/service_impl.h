@@ -34,8 +34,10 @@ typedef enum oa_service_phase {
 } oa_service_phase;
 
 struct oa_service {
-  oa_gate gate; /* of those who use the pipeline */
-  oa_config config;
+  oa_gate gate;     /* of those who use the pipeline */
+  oa_config config; /* a reload changes some of it: who may run beside one
+                       reads nothing of that here */
+  _Atomic uint32_t patience_ms; /* shutdown_timeout */
   oa_log log;
   uint64_t started_ns;
   char *root; /* {output_dir}/otlp */
@@ -88,6 +90,9 @@ bool oa_service_is_ready(void *context, char *why, size_t size);
 oa_status oa_service_write_metrics(void *context, oa_buf *out);
 
 bool oa_service_is_alive(void *context, char *why, size_t size);
+
+/* Takes the shutdown_timeout of the service's configuration. */
+void oa_service_set_patience(oa_service *service);
 
 /* What of CONFIG may change while the parts live. */
 void oa_service_store_rules(const oa_config *config, oa_store_rules *out);

@@ -135,6 +135,7 @@ static void take_values(oa_service *service, oa_config *next) {
       oa_config_exchange(&service->config, next, key);
     }
   }
+  oa_service_set_patience(service);
   service->log.json = service->config.log_format != 0;
   /* Whoever sees lines of this level, before or after, sees these. */
   const oa_log_level level = (oa_log_level)service->config.log_level;

@@ -65,6 +65,7 @@ static oa_status start_base(oa_service *service, const oa_config *config,
                             oa_error *error) {
   oa_buf root = {0};
   oa_status status = oa_config_copy(&service->config, config);
+  oa_service_set_patience(service);
   if (status == OA_OK) {
     status = oa_buf_printf(&root, "%s/%s", config->output_dir, prefix);
   }
