@@ -69,10 +69,11 @@ static oa_status add_strings32(oa_ipc_dict *dict, const oa_array *more,
   if (dict->offsets.len == 0) {
     (void)oa_buf_put_zeros(&dict->offsets, sizeof(int32_t));
   }
+  int32_t *out = (void *)(dict->offsets.data + dict->offsets.len);
   for (int64_t i = 1; i <= more->length; i++) {
-    const int32_t offset = base + (offsets == NULL ? 0 : offsets[i]);
-    (void)oa_buf_put(&dict->offsets, &offset, sizeof offset);
+    *out++ = base + (offsets == NULL ? 0 : offsets[i]);
   }
+  dict->offsets.len += (size_t)more->length * sizeof *out;
   return size == 0 ? OA_OK
                    : oa_buf_put(&dict->bytes,
                                 (const uint8_t *)more->values + first, size);
@@ -88,10 +89,11 @@ static oa_status add_strings64(oa_ipc_dict *dict, const oa_array *more) {
   if (dict->offsets.len == 0) {
     (void)oa_buf_put_zeros(&dict->offsets, sizeof(int64_t));
   }
+  int64_t *out = (void *)(dict->offsets.data + dict->offsets.len);
   for (int64_t i = 1; i <= more->length; i++) {
-    const int64_t offset = base + (offsets == NULL ? 0 : offsets[i]);
-    (void)oa_buf_put(&dict->offsets, &offset, sizeof offset);
+    *out++ = base + (offsets == NULL ? 0 : offsets[i]);
   }
+  dict->offsets.len += (size_t)more->length * sizeof *out;
   return last == first
              ? OA_OK
              : oa_buf_put(&dict->bytes, (const uint8_t *)more->values + first,
