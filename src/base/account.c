@@ -89,6 +89,16 @@ void oa_purse_give(oa_purse *purse, size_t bytes) {
   }
 }
 
+void oa_purse_move(oa_purse *from, oa_purse *to, size_t bytes) {
+  assert(from->account == to->account && bytes <= from->used);
+  from->used -= bytes;
+  to->used += bytes;
+  if (from->account != NULL) {
+    from->held -= bytes;
+    to->held += bytes;
+  }
+}
+
 void oa_purse_close(oa_purse *purse) {
   if (purse->account != NULL) {
     atomic_fetch_sub_explicit(&purse->account->used, purse->held,

@@ -53,6 +53,10 @@ bool oa_purse_take(oa_purse *purse, size_t bytes);
 /* BYTES were freed. */
 void oa_purse_give(oa_purse *purse, size_t bytes);
 
+/* BYTES that FROM has counted are TO's from here on, which has the same account
+ * and no bound of its own.  Cannot fail. */
+void oa_purse_move(oa_purse *from, oa_purse *to, size_t bytes);
+
 /* Gives everything back to the account, which PURSE then no longer has. */
 void oa_purse_close(oa_purse *purse);
 

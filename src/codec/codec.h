@@ -38,8 +38,12 @@ void oa_inflater_free(oa_inflater *inflater);
 oa_status oa_inflate(oa_inflater *inflater, oa_coding codec, const uint8_t *in,
                      size_t len, size_t max, oa_buf *out, oa_error *error);
 
-/* The same for an output of exactly SIZE bytes into memory of the caller:
- * fewer or more is OA_ERR_MALFORMED.  For Arrow IPC buffers. */
+/* How many bytes IN says that it becomes: 0 when it does not say so, and
+ * anything when it lies. */
+size_t oa_inflate_foretell(oa_coding codec, const uint8_t *in, size_t len);
+
+/* As oa_inflate(), for exactly SIZE bytes into memory of the caller: fewer or
+ * more is OA_ERR_MALFORMED.  For Arrow IPC buffers. */
 oa_status oa_inflate_exact(oa_inflater *inflater, oa_coding codec,
                            const uint8_t *in, size_t len, uint8_t *out,
                            size_t size, oa_error *error);

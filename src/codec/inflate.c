@@ -475,6 +475,19 @@ oa_status oa_inflate(oa_inflater *inflater, oa_coding codec, const uint8_t *in,
   return OA_OK;
 }
 
+size_t oa_inflate_foretell(oa_coding codec, const uint8_t *in, size_t len) {
+  if (codec == OA_CODING_GZIP) {
+    return gzip_hint((source){in, len});
+  }
+  if (codec == OA_CODING_ZSTD) {
+    const unsigned long long content = ZSTD_getFrameContentSize(in, len);
+    const bool known = content != ZSTD_CONTENTSIZE_UNKNOWN &&
+                       content != ZSTD_CONTENTSIZE_ERROR;
+    return known && content < SIZE_MAX ? (size_t)content : 0;
+  }
+  return 0;
+}
+
 oa_status oa_inflate_exact(oa_inflater *inflater, oa_coding codec,
                            const uint8_t *in, size_t len, uint8_t *out,
                            size_t size, oa_error *error) {

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "net/stream.h"
+#include "net/unpack.h"
 
 static oa_stream *stream_of(const oa_call *call) {
   return (oa_stream *)(uintptr_t)call;
@@ -15,44 +16,6 @@ const char *oa_call_header(const oa_call *call, const char *name, size_t *len) {
 }
 
 /* --- handing over --- */
-
-/* Decompresses the message.  False: the call has been refused. */
-static bool inflate(oa_stream *stream) {
-  oa_thread *thread = stream->thread;
-  oa_error error = {0};
-  oa_status status = OA_OK;
-  if (thread->inflater == NULL) {
-    status = oa_inflater_new(&thread->inflater);
-  }
-  if (status == OA_OK) {
-    stream->inflated = oa_flow_take_spare(thread);
-    status =
-        oa_inflate(thread->inflater, stream->head.codec, stream->block.data,
-                   stream->length, thread->options->max_message,
-                   &stream->inflated, &error);
-  }
-  switch (status) {
-    case OA_OK:
-      break;
-    case OA_ERR_LIMIT:
-      oa_answer_refuse(stream, OA_GRPC_RESOURCE_EXHAUSTED, 0,
-                       "the message has more than %zu bytes when decompressed",
-                       thread->options->max_message);
-      return false;
-    case OA_ERR_NOMEM:
-      oa_flow_refuse(stream);
-      return false;
-    default:
-      oa_answer_refuse(
-          stream, OA_GRPC_INTERNAL, 0, "the message cannot be decompressed: %s",
-          error.text[0] != '\0' ? error.text : oa_status_text(status));
-      return false;
-  }
-  oa_flow_recount(stream, stream->inflated.len);
-  stream->call.message = stream->inflated.data;
-  stream->call.message_len = stream->inflated.len;
-  return true;
-}
 
 static bool is_compressed(const oa_stream *stream) {
   return stream->call.kind == OA_CALL_HTTP
@@ -69,7 +32,7 @@ void oa_call_hand_over(oa_stream *stream) {
     return;
   }
   if (is_compressed(stream)) {
-    if (!inflate(stream)) {
+    if (!oa_unpack(stream)) {
       return;
     }
   } else {

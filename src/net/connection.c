@@ -22,6 +22,8 @@ enum {
   /* Requests that one HTTP/1.1 connection gets answered in a row before
    * others have their turn. */
   REQUESTS_AT_ONCE = 64,
+  /* Connections that are ended in a row as their time is over. */
+  ENDED_AT_ONCE = 64,
 };
 
 static void on_closed(uv_handle_t *handle) {
@@ -57,6 +59,7 @@ void oa_connection_close(oa_connection *connection) {
   oa_link_remove(&connection->in_dirty);
   oa_link_remove(&connection->in_timed);
   oa_link_remove(&connection->in_blocked);
+  oa_link_remove(&connection->in_put_off);
   oa_flow_forget(connection);
   uv_close((uv_handle_t *)&connection->tcp, on_closed);
 }
@@ -404,6 +407,11 @@ static oa_connection *overdue(const oa_list *list, uint64_t now,
   return now - connection->timed_at >= limit ? connection : NULL;
 }
 
+static void end_idle(oa_connection *connection) {
+  oa_link_remove(&connection->in_timed);
+  oa_connection_say_goaway(connection, true);
+}
+
 /* Its greeting, or the head of its request, did not come in time. */
 static void end_handshake(oa_connection *connection) {
   oa_thread_count(&connection->thread->late, 1);
@@ -421,27 +429,42 @@ static void end_handshake(oa_connection *connection) {
   oa_connection_close(connection);
 }
 
-void oa_connection_expire(oa_thread *thread) {
+/* The next one whose time is over, or NULL, and what ends it. */
+static oa_connection *next_overdue(const oa_thread *thread,
+                                   void (**end)(oa_connection *)) {
+  const oa_server_options *options = thread->options;
   const uint64_t now = uv_now(&thread->loop);
-  oa_connection *late;
-  const uint64_t handshake = thread->options->handshake_timeout_ms;
-  while ((late = overdue(&thread->handshaking, now, handshake)) != NULL) {
-    end_handshake(late);
+  oa_connection *late =
+      overdue(&thread->handshaking, now, options->handshake_timeout_ms);
+  *end = end_handshake;
+  if (late == NULL) {
+    late = overdue(&thread->lingering, now, LINGER_TIMEOUT);
+    *end = oa_connection_close;
   }
-  while ((late = overdue(&thread->lingering, now, LINGER_TIMEOUT)) != NULL) {
-    oa_connection_close(late);
+  if (late == NULL) {
+    late = overdue(&thread->idle, now, options->idle_timeout_ms);
+    *end = end_idle;
   }
-  const uint64_t idle = thread->options->idle_timeout_ms;
-  while ((late = overdue(&thread->idle, now, idle)) != NULL) {
-    oa_link_remove(&late->in_timed);
-    oa_connection_say_goaway(late, true);
-  }
-  oa_link *link;
-  while ((link = oa_list_first(&thread->blocked)) != NULL) {
+  oa_link *link = oa_list_first(&thread->blocked);
+  if (late == NULL && link != NULL) {
     late = OA_LIST_ENTRY(link, oa_connection, in_blocked);
-    if (now - late->blocked_at < BLOCKED_TIMEOUT) {
-      break;
+    late = now - late->blocked_at >= BLOCKED_TIMEOUT ? late : NULL;
+    *end = oa_connection_close;
+  }
+  return late;
+}
+
+void oa_connection_expire(oa_thread *thread) {
+  void (*end)(oa_connection *) = NULL;
+  oa_connection *late;
+  int ended = 0;
+  thread->overdue = false;
+  while ((late = next_overdue(thread, &end)) != NULL) {
+    if (ended++ == ENDED_AT_ONCE) {
+      thread->overdue = true;
+      oa_thread_go_on_soon(thread);
+      return;
     }
-    oa_connection_close(late);
+    end(late);
   }
 }

@@ -78,6 +78,9 @@ typedef struct oa_connection {
   uint8_t origin;    /* a digest of its address */
   oa_buf hello;      /* what has come before its turn */
 
+  oa_link in_put_off; /* the thread's put_off; it is not read then */
+  bool leaving;       /* it stands there since it has hung up */
+
   oa_link in_thread;
   oa_link in_dirty;
   oa_link in_timed; /* handshaking, idle or lingering */
@@ -130,12 +133,32 @@ void oa_connection_linger(oa_connection *connection);
  * first, general notice lets calls under way arrive. */
 void oa_connection_say_goaway(oa_connection *connection, bool final);
 
-/* Ends connections whose time is over. */
+/* Ends connections whose time is over, or some of them: then the thread's
+ * `overdue` says so. */
 void oa_connection_expire(oa_thread *thread);
 
 /* LEN plain bytes have come. */
 void oa_connection_receive(oa_connection *connection, const uint8_t *data,
                            size_t len);
+
+/* crowd.c */
+
+/* True while KIND has a part of this turn left. */
+bool oa_crowd_may(oa_thread *thread, oa_crowd_kind kind);
+
+/* True when who comes or goes has to wait, as others do. */
+bool oa_crowd_is_early(oa_thread *thread);
+
+/* Around what is done for it: END takes what BEGIN gave. */
+uint64_t oa_crowd_begin(const oa_thread *thread, oa_crowd_kind kind);
+void oa_crowd_end(oa_thread *thread, oa_crowd_kind kind, uint64_t began);
+
+/* CONNECTION, whose first bytes have come or which, LEAVING, has hung up, waits
+ * for a later turn, and is not read. */
+void oa_crowd_put_off(oa_connection *connection, bool leaving);
+
+/* A new turn: those who were put off go on.  True: there were some. */
+bool oa_crowd_go_on(oa_thread *thread);
 
 /* turn.c */
 
@@ -161,6 +184,9 @@ bool oa_transport_send(oa_connection *connection, const uint8_t *data,
 
 /* Hands what the socket did not take to the loop. */
 void oa_transport_await(oa_connection *connection);
+
+/* Reads what has come without waiting for the loop to say so. */
+void oa_transport_read_now(oa_connection *connection);
 
 /* Reads, or rests, as what waits asks for. */
 void oa_transport_adjust(oa_connection *connection);

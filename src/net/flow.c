@@ -62,9 +62,8 @@ void oa_flow_recount(oa_stream *stream, size_t bytes) {
   oa_flow_hold(stream, bytes);
 }
 
-/* Keeps the memory of a decompressed message for the next one. */
-static void spare(oa_thread *thread, oa_buf *buf) {
-  for (size_t i = 0; i < OA_THREAD_SPARE_BUFS; i++) {
+void oa_flow_give_spare(oa_thread *thread, oa_buf *buf) {
+  for (size_t i = 0; buf->data != NULL && i < OA_THREAD_SPARE_BUFS; i++) {
     if (thread->spare_bufs[i].data == NULL &&
         buf->cap <= thread->options->body_budget) {
       thread->spare_bufs[i] = *buf;
@@ -95,9 +94,7 @@ void oa_flow_release(oa_stream *stream) {
   oa_link_remove(&stream->in_granted);
   oa_pool_give(&thread->pool, &stream->block);
   oa_window_set_ahead(stream, 0);
-  if (stream->inflated.data != NULL) {
-    spare(thread, &stream->inflated);
-  }
+  oa_flow_give_spare(thread, &stream->inflated);
   stream->call.message = NULL;
   stream->call.message_len = 0;
 }

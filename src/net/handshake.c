@@ -7,8 +7,6 @@
 #include "net/limits.h"
 
 enum {
-  /* Begun in a row, before others have their turn. */
-  BEGUN_AT_ONCE = 8,
   /* What is taken of a peer before it was answered: its ClientHello in
    * records, and no more that is worth keeping. */
   MAX_AHEAD = 2 * OA_TLS_MAX_HELLO,
@@ -17,6 +15,9 @@ enum {
   LOOKED_AT = 64,
   /* Leading bytes of an IPv6 address that one subscriber has. */
   SUBNET_SIZE = 8,
+  /* Sent away in a row, as they have waited for too long; the others with the
+   * next tick. */
+  ENDED_AT_ONCE = 64,
   IPV4_SIZE = 4,
 };
 
@@ -159,13 +160,16 @@ static void begin(oa_connection *connection, const uint8_t *data, size_t len) {
   oa_list_push(&thread->shaking, &connection->in_shake);
   thread->shaking_count++;
   thread->shaking_by[connection->origin]++;
+  const uint64_t began = oa_crowd_begin(thread, OA_CROWD_SHAKE);
   oa_transport_begin_tls(connection, data, len);
+  oa_crowd_end(thread, OA_CROWD_SHAKE, began);
 }
 
 void oa_handshake_receive(oa_connection *connection, const uint8_t *data,
                           size_t len) {
   oa_thread *thread = connection->thread;
   if (connection->hello.len == 0 && oa_list_first(&thread->in_line) == NULL &&
+      oa_crowd_may(thread, OA_CROWD_SHAKE) &&
       oa_tls_hello_is_whole(data, len) && has_place(thread)) {
     begin(connection, data, len);
     return;
@@ -181,7 +185,9 @@ void oa_handshake_receive(oa_connection *connection, const uint8_t *data,
 void oa_handshake_expire(oa_thread *thread) {
   const uint64_t now = uv_now(&thread->loop);
   oa_link *link;
-  while ((link = oa_list_first(&thread->in_line)) != NULL) {
+  int ended = 0;
+  while (ended++ < ENDED_AT_ONCE &&
+         (link = oa_list_first(&thread->in_line)) != NULL) {
     oa_connection *connection = OA_LIST_ENTRY(link, oa_connection, in_shake);
     if (now - connection->shook_at < OA_LIMIT_HANDSHAKE_WAIT_MS) {
       return;
@@ -209,9 +215,8 @@ static oa_connection *next_in_line(const oa_thread *thread) {
 }
 
 void oa_handshake_go_on(oa_thread *thread) {
-  int begun = 0;
   while (oa_list_first(&thread->in_line) != NULL) {
-    if (begun++ == BEGUN_AT_ONCE) {
+    if (!oa_crowd_may(thread, OA_CROWD_SHAKE)) {
       oa_thread_go_on_soon(thread);
       return;
     }

@@ -159,16 +159,26 @@ static void assign(oa_thread *thread, int fd) {
   oa_connection_accept(thread, fd);
 }
 
+/* Takes FD, as part of what comes and goes. */
+static void take(oa_thread *thread, int fd) {
+  const uint64_t began = oa_crowd_begin(thread, OA_CROWD_ACCEPT);
+  fcntl(fd, F_SETFD, FD_CLOEXEC);
+  assign(thread, fd);
+  oa_crowd_end(thread, OA_CROWD_ACCEPT, began);
+}
+
 static void on_readable(uv_poll_t *poll, int status, int events) {
   oa_listener *listener = poll->data;
   oa_thread *thread = listener->thread;
   (void)status;
   (void)events;
-  for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
+  /* One at least, however many come and go. */
+  for (int i = 0;
+       i < ACCEPTS_AT_ONCE && (i == 0 || oa_crowd_may(thread, OA_CROWD_ACCEPT));
+       i++) {
     const int fd = accept(listener->fd, NULL, NULL);
     if (fd >= 0) {
-      fcntl(fd, F_SETFD, FD_CLOEXEC);
-      assign(thread, fd);
+      take(thread, fd);
       continue;
     }
     if (errno == EAGAIN || errno == EWOULDBLOCK) {

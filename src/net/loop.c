@@ -12,6 +12,7 @@
 #include "net/limits.h"
 #include "net/stream.h"
 #include "net/thread.h"
+#include "net/unpack.h"
 
 enum {
   /* Without traffic for this long, in milliseconds, a thread gives back the
@@ -73,6 +74,7 @@ void oa_thread_settle(oa_thread *thread) {
   oa_handshake_go_on(thread);
   do {
     oa_turn_deliver(thread);
+    oa_unpack_go_on(thread);
     oa_flow_grant(thread);
     oa_call_tell_drained(thread);
     while ((link = oa_list_first(&thread->dirty)) != NULL) {
@@ -136,6 +138,7 @@ static void go_on_stopping(oa_thread *thread) {
 
 static void trim(oa_thread *thread) {
   oa_flow_trim(thread);
+  oa_unpack_trim(thread);
   oa_stream_trim(thread);
   oa_free(thread->read_buffer);
   oa_free(thread->write_buffer);
@@ -241,6 +244,12 @@ static void go_on_postponed(oa_thread *thread) {
   }
   any = any || oa_list_first(&thread->backlog) != NULL;
   oa_turn_go_on(thread);
+  any = oa_unpack_take(thread) || any;
+  any = oa_crowd_go_on(thread) || any;
+  if (thread->overdue) {
+    oa_connection_expire(thread);
+    any = true;
+  }
   if (any || oa_list_first(&thread->in_line) != NULL) {
     oa_thread_settle(thread);
   }
@@ -285,6 +294,7 @@ static void init_lists(oa_thread *thread) {
                             &thread->blocked,
                             &thread->dirty,
                             &thread->postponed,
+                            &thread->put_off,
                             &thread->timed,
                             &thread->paced,
                             &thread->granted,
@@ -293,6 +303,7 @@ static void init_lists(oa_thread *thread) {
                             &thread->waiting[OA_LANE_LARGE],
                             &thread->ready,
                             &thread->backlog,
+                            &thread->unpacking,
                             &thread->handed,
                             &thread->drained};
   for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
@@ -446,6 +457,7 @@ static void close_handle(uv_handle_t *handle, void *argument) {
 
 void oa_thread_reset(oa_thread *thread) {
   close_listeners(thread);
+  oa_unpack_close(thread);
   if (thread->loop_open) {
     /* Open handles are left only when the thread has never served. */
     uv_walk(&thread->loop, close_handle, NULL);

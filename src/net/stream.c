@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "net/unpack.h"
 
 enum {
   /* Streams kept for later calls; about 1 KiB each. */
@@ -181,6 +182,7 @@ void oa_stream_lose_all(oa_connection *connection) {
 
 void oa_stream_free(oa_stream *stream) {
   oa_thread *thread = stream->thread;
+  oa_unpack_forget(stream);
   oa_flow_release(stream);
   oa_outbox_free(stream);
   oa_buf_free(&stream->pending);

@@ -9,8 +9,8 @@
  * even when their connection is gone.  Used by its own thread only.
  *
  * stream.c has its life, pace.c how slow it may be, flow.c the memory brake,
- * message.c what comes in, turn.c whose turn it is, call.c the handler's side,
- * answer.c and outbox.c what goes out.
+ * message.c what comes in, unpack.c decompresses it, turn.c whose turn it is,
+ * call.c the handler's side, answer.c and outbox.c what goes out.
  */
 #ifndef OA_NET_STREAM_H
 #define OA_NET_STREAM_H
@@ -56,8 +56,8 @@ typedef struct oa_stream {
   int32_t id;
   oa_stream_state state;
   oa_link in_connection;
-  oa_link in_queue; /* the thread's timed or handed, or the connection's
-                       waiting or ready */
+  oa_link in_queue; /* the thread's timed, handed or unpacking, or the
+                       connection's waiting or ready */
   uint64_t timed_at;
   oa_link in_paced;
   uint64_t paced_at;
@@ -187,8 +187,10 @@ void oa_flow_forgive(oa_thread *thread);
 /* CONNECTION has no streams any more. */
 void oa_flow_forget(oa_connection *connection);
 
-/* Memory for a decompressed message. */
+/* Memory for a decompressed message, and that of one kept for the next; BUF,
+ * which may be empty, is so afterwards. */
 oa_buf oa_flow_take_spare(oa_thread *thread);
+void oa_flow_give_spare(oa_thread *thread, oa_buf *buf);
 
 /* Gives back all memory and budget of the message. */
 void oa_flow_release(oa_stream *stream);

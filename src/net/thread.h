@@ -43,6 +43,14 @@ enum {
  * those that fill the budget alone. */
 typedef enum oa_lane { OA_LANE_USUAL, OA_LANE_LARGE, OA_LANES } oa_lane;
 
+/* What comes and goes has a part of each turn of the loop; see crowd.c. */
+typedef enum oa_crowd_kind {
+  OA_CROWD_ACCEPT,
+  OA_CROWD_COME,  /* to take first words, and to close */
+  OA_CROWD_SHAKE, /* to begin TLS handshakes */
+  OA_CROWD_KINDS,
+} oa_crowd_kind;
+
 typedef struct oa_thread {
   oa_server *server;
   const oa_server_options *options;
@@ -63,7 +71,8 @@ typedef struct oa_thread {
   oa_buf cipher;         /* what TLS has to send, while it is being sent */
   struct oa_stream *spare_streams;
   size_t spare_stream_count;
-  oa_inflater *inflater; /* made for the first compressed message */
+  oa_inflater *inflater;        /* made for the first compressed message */
+  struct oa_unpacker *unpacker; /* made for the first that becomes long */
   oa_buf spare_bufs[OA_THREAD_SPARE_BUFS];
   oa_purse purse; /* of the pool and of decompressed messages */
 
@@ -82,6 +91,11 @@ typedef struct oa_thread {
   oa_list blocked;     /* the peer does not read */
   oa_list dirty;       /* something to send */
   oa_list postponed;   /* go on in the next turn of the loop */
+  oa_list put_off;     /* newcomers and leavers whose turn it is not yet */
+  uint64_t crowd_turn; /* the turn that crowd_ns is about */
+  uint64_t crowd_ns[OA_CROWD_KINDS];
+  uint64_t crowd_shook_ns; /* that ever went to handshakes */
+  bool overdue;        /* there are more whose time is over than were ended */
   size_t live;         /* connections whose memory is still there */
   size_t stream_count; /* that peers have open */
 
@@ -92,16 +106,17 @@ typedef struct oa_thread {
   oa_list crawling; /* those that the budget no longer counts */
   oa_list waiting[OA_LANES]; /* connections with long messages that may not
                                 come in yet, in the order of their turns */
-  oa_list ready;   /* connections whose whole messages are handed over next */
-  oa_list backlog; /* and those that go on in a later turn of the loop */
-  oa_list handed;  /* the handler has them, or they rest */
-  oa_list drained; /* streaming calls whose outbox has become empty */
+  oa_list ready;     /* connections whose whole messages are handed over next */
+  oa_list backlog;   /* and those that go on in a later turn of the loop */
+  oa_list unpacking; /* messages that are to be decompressed; see unpack.h */
+  oa_list handed;    /* the handler has them, or they rest */
+  oa_list drained;   /* streaming calls whose outbox has become empty */
   size_t granted_bytes[OA_LANES];
   size_t slow_bytes;  /* of crawling messages */
   size_t held_bytes;  /* of all bodies */
   size_t ahead_bytes; /* that may come of messages that have not begun */
-  oa_retry retry;    /* when those come back who were refused */
-  uint64_t busy_at;  /* loop time of the last read */
+  oa_retry retry;     /* when those come back who were refused */
+  uint64_t busy_at;   /* loop time of the last read */
   uint64_t ticked_at;
   uint64_t patient_until; /* nothing is overdue before */
   uint64_t trimmed_at;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bytes between a connection and its socket, in the clear or under TLS. */
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -225,24 +226,34 @@ void oa_transport_begin_tls(oa_connection *connection, const uint8_t *data,
   }
 }
 
-static void lend_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *out) {
-  oa_connection *connection = handle->data;
-  oa_thread *thread = connection->thread;
-  (void)suggested;
+/* True for a newcomer when others have come in this turn. */
+static bool is_early(const oa_connection *connection) {
+  return !connection->begun && oa_crowd_is_early(connection->thread);
+}
+
+static bool ensure_read_buffer(oa_thread *thread) {
   if (thread->read_buffer == NULL) {
     thread->read_buffer = oa_malloc(OA_THREAD_READ_SIZE);
   }
+  return thread->read_buffer != NULL;
+}
+
+static void lend_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *out) {
+  oa_connection *connection = handle->data;
+  oa_thread *thread = connection->thread;
+  const bool ready = ensure_read_buffer(thread);
+  (void)suggested;
   if (connection->turn != thread->turn) {
     connection->turn = thread->turn;
     connection->reads = 0;
   }
-  if (connection->reads++ == READS_AT_ONCE) {
+  if (connection->reads++ >= READS_AT_ONCE || is_early(connection)) {
     /* Without a buffer libuv leaves the rest for the next turn. */
     *out = uv_buf_init(NULL, 0);
     return;
   }
   out->base = (char *)thread->read_buffer;
-  out->len = thread->read_buffer == NULL ? 0 : OA_THREAD_READ_SIZE;
+  out->len = ready ? OA_THREAD_READ_SIZE : 0;
 }
 
 static void receive(oa_connection *connection, const uint8_t *data,
@@ -263,20 +274,66 @@ static void receive(oa_connection *connection, const uint8_t *data,
   }
 }
 
+/* Takes the first bytes of CONNECTION, or its end, and what follows at once
+ * from them, as part of what comes and goes. */
+static void come_or_go(oa_connection *connection, ssize_t count) {
+  oa_thread *thread = connection->thread;
+  const uint64_t began = oa_crowd_begin(thread, OA_CROWD_COME);
+  if (count > 0) {
+    receive(connection, thread->read_buffer, (size_t)count);
+    oa_transport_adjust(connection);
+  } else {
+    oa_connection_close(connection);
+  }
+  oa_thread_settle(thread);
+  oa_crowd_end(thread, OA_CROWD_COME, began);
+}
+
 static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf) {
   oa_connection *connection = stream->data;
   oa_thread *thread = connection->thread;
+  (void)buf; /* it is the thread's */
   if (count == UV_ENOBUFS && thread->read_buffer != NULL) {
+    if (is_early(connection)) {
+      oa_crowd_put_off(connection, false);
+    }
     return; /* its turn is over */
   }
-  if (count < 0) {
-    oa_connection_close(connection);
-  } else if (count > 0) {
+  if (count > 0) {
     thread->busy_at = uv_now(&thread->loop);
-    receive(connection, (const uint8_t *)buf->base, (size_t)count);
-    oa_transport_adjust(connection);
   }
-  oa_thread_settle(thread);
+  if (count < 0 && oa_crowd_is_early(thread)) {
+    oa_crowd_put_off(connection, true);
+  } else if (count < 0 || (count > 0 && !connection->begun)) {
+    come_or_go(connection, count);
+  } else {
+    if (count > 0) {
+      receive(connection, thread->read_buffer, (size_t)count);
+      oa_transport_adjust(connection);
+    }
+    oa_thread_settle(thread);
+  }
+}
+
+void oa_transport_read_now(oa_connection *connection) {
+  oa_thread *thread = connection->thread;
+  uv_os_fd_t fd = -1;
+  ssize_t count = -1;
+  if (ensure_read_buffer(thread) &&
+      uv_fileno((uv_handle_t *)&connection->tcp, &fd) == 0) {
+    count = recv(fd, thread->read_buffer, OA_THREAD_READ_SIZE, 0);
+  } else {
+    errno = ENOMEM;
+  }
+  if (count > 0) {
+    thread->busy_at = uv_now(&thread->loop);
+    receive(connection, thread->read_buffer, (size_t)count);
+    oa_transport_adjust(connection);
+  } else if (count < 0 && (errno == EAGAIN || errno == EINTR)) {
+    oa_transport_adjust(connection);
+  } else {
+    oa_connection_close(connection);
+  }
 }
 
 void oa_transport_adjust(oa_connection *connection) {
@@ -284,6 +341,7 @@ void oa_transport_adjust(oa_connection *connection) {
     return;
   }
   const bool waits = connection->back || oa_handshake_waits(connection) ||
+                     oa_link_linked(&connection->in_put_off) ||
                      (connection->state == OA_CONNECTION_HTTP1 &&
                       (connection->postponed || oa_http1_waits(connection)));
   const bool read = !connection->blocked && !waits;

@@ -84,6 +84,35 @@ static void a_purse_says_that_its_own_bound_was_in_the_way(void **state) {
   assert_int_equal(oa_account_used(&account), 0);
 }
 
+static void what_moves_between_purses_is_counted_once(void **state) {
+  (void)state;
+  oa_account account;
+  oa_purse a = {.account = &account};
+  oa_purse b = {.account = &account};
+  oa_account_init(&account, 10 * STEP);
+  assert_true(oa_purse_take(&a, 9 * STEP + 1));
+  assert_int_equal(oa_account_used(&account), 10 * STEP);
+  /* Though there is no room to count it twice. */
+  oa_purse_move(&a, &b, 9 * STEP);
+  assert_int_equal(a.used, 1);
+  assert_int_equal(b.used, 9 * STEP);
+  assert_int_equal(oa_account_used(&account), 10 * STEP);
+  oa_purse_give(&a, 1);
+  oa_purse_close(&a);
+  assert_int_equal(oa_account_used(&account), 9 * STEP);
+  oa_purse_give(&b, 9 * STEP);
+  oa_purse_close(&b);
+  assert_int_equal(oa_account_used(&account), 0);
+
+  /* And without an account. */
+  oa_purse c = {0};
+  oa_purse d = {0};
+  assert_true(oa_purse_take(&c, 5));
+  oa_purse_move(&c, &d, 3);
+  assert_int_equal(c.used, 2);
+  assert_int_equal(d.used, 3);
+}
+
 static void taking_again_what_was_given_asks_nobody(void **state) {
   (void)state;
   oa_account account;
@@ -195,6 +224,7 @@ int main(void) {
       cmocka_unit_test(all_purses_together_stay_below_the_limit),
       cmocka_unit_test(the_last_bytes_can_be_taken_one_by_one),
       cmocka_unit_test(a_purse_says_that_its_own_bound_was_in_the_way),
+      cmocka_unit_test(what_moves_between_purses_is_counted_once),
       cmocka_unit_test(taking_again_what_was_given_asks_nobody),
       cmocka_unit_test(buffers_arenas_and_dictionaries_pay),
       cmocka_unit_test(threads_never_pass_the_limit_together),

@@ -241,6 +241,34 @@ static void members_in_a_row_are_one_text(void **state) {
   oa_free(data);
 }
 
+static void some_data_says_how_long_it_becomes(void **state) {
+  (void)state;
+  enum { LEN = 100000 };
+  uint8_t *data = oa_malloc(LEN);
+  fill(data, LEN);
+  oa_buf gzip = packed(OA_CODING_GZIP, data, LEN);
+  oa_buf zstd = packed(OA_CODING_ZSTD, data, LEN);
+  oa_buf lz4 = packed(OA_CODING_LZ4, data, LEN);
+  assert_int_equal(oa_inflate_foretell(OA_CODING_GZIP, gzip.data, gzip.len),
+                   LEN);
+  assert_int_equal(oa_inflate_foretell(OA_CODING_ZSTD, zstd.data, zstd.len),
+                   LEN);
+  assert_int_equal(oa_inflate_foretell(OA_CODING_LZ4, lz4.data, lz4.len), 0);
+  /* A lie has a bound, and what is no gzip or zstd says nothing. */
+  memset(gzip.data + gzip.len - 4, 0xff, 4);
+  assert_true(oa_inflate_foretell(OA_CODING_GZIP, gzip.data, gzip.len) <=
+              gzip.len * 1032);
+  for (size_t len = 0; len < 4; len++) {
+    assert_int_equal(oa_inflate_foretell(OA_CODING_GZIP, gzip.data, len), 0);
+    assert_int_equal(oa_inflate_foretell(OA_CODING_ZSTD, zstd.data, len), 0);
+  }
+  assert_int_equal(oa_inflate_foretell(OA_CODING_ZSTD, data, LEN), 0);
+  oa_buf_free(&gzip);
+  oa_buf_free(&zstd);
+  oa_buf_free(&lz4);
+  oa_free(data);
+}
+
 /* As streaming senders make it: no content size in the header. */
 static oa_buf zstd_streamed(const uint8_t *in, size_t len, int window) {
   ZSTD_CCtx *context = ZSTD_createCCtx();
@@ -518,6 +546,7 @@ int main(void) {
       cmocka_unit_test(damage_never_passes_silently_as_longer_output),
       cmocka_unit_test(other_bytes_behind_are_malformed),
       cmocka_unit_test(members_in_a_row_are_one_text),
+      cmocka_unit_test(some_data_says_how_long_it_becomes),
       cmocka_unit_test(zstd_without_a_size_is_read_and_bounded),
       cmocka_unit_test(a_claimed_size_alone_takes_no_memory),
       cmocka_unit_test(zeros_are_one_frame_for_the_public_library),

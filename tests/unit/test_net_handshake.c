@@ -184,12 +184,22 @@ static size_t count_answered(const int fds[CROWD]) {
   return count;
 }
 
+/* Waits until COUNT of them have been answered. */
+static void await_answered(const int fds[CROWD], size_t count) {
+  const uint64_t end = now_ms() + PATIENCE;
+  while (count_answered(fds) < count && now_ms() < end) {
+    pause_ms(5);
+  }
+  assert_true(count_answered(fds) >= count);
+}
+
 static void half_handshakes_do_not_keep_others_out(void **state) {
   (void)state;
   secured *s = secured_start(4);
   int fds[CROWD];
   crowd_open(s, fds, s->hello_len);
   /* All places are taken by those who never go on. */
+  await_answered(fds, 4);
   assert_true(is_served_soon(s));
   oa_server_stats stats;
   oa_server_get_stats(s->f.server, &stats);
@@ -237,10 +247,7 @@ static void a_hello_that_is_not_whole_takes_no_place(void **state) {
   for (size_t i = 0; i < 4; i++) {
     send_hello(fds[i], s->hello + s->hello_len - 1, 1);
   }
-  const uint64_t end = now_ms() + PATIENCE;
-  while (count_answered(fds) < 4 && now_ms() < end) {
-    pause_ms(5);
-  }
+  await_answered(fds, 4);
   assert_int_equal(count_answered(fds), 4);
   crowd_close(fds);
   secured_end(s);
