@@ -207,15 +207,15 @@ static oa_status align_body(oa_ipc_writer *writer, size_t align) {
  * it is so long that the padding before it is a small part.  Without DATA it
  * is written from the page of zeros. */
 static bool has_blocks(const oa_ipc_writer *writer, part p) {
-  return writer->block > 1 && writer->codec == OA_CODING_NONE && !p.passing &&
-         p.len >= writer->block * OA_IPC_OWN_BLOCKS &&
-         (uintptr_t)p.data % writer->block == 0;
+  return writer->blocks && writer->codec == OA_CODING_NONE && !p.passing &&
+         p.len >= (size_t)OA_IPC_BLOCK * OA_IPC_OWN_BLOCKS &&
+         (uintptr_t)p.data % OA_IPC_BLOCK == 0;
 }
 
 static oa_status put_buffer(oa_ipc_writer *writer, part p) {
   if (has_blocks(writer, p)) {
     writer->in_blocks = true;
-    OA_TRY(align_body(writer, writer->block));
+    OA_TRY(align_body(writer, OA_IPC_BLOCK));
   }
   const uint64_t start = writer->body_at;
   if (p.len > 0) {

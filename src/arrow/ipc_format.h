@@ -11,11 +11,11 @@
 
 /* A message: this word, the length of the metadata, metadata, body. */
 enum { OA_IPC_PREFIX = 8, OA_IPC_ALIGN = 64 };
-
-/* What our writer does beyond the format, for files that are written in whole
- * blocks: uncompressed buffers of so many blocks may begin with one. */
-enum { OA_IPC_BLOCK = 4096, OA_IPC_OWN_BLOCKS = 16 };
 #define OA_IPC_CONTINUATION UINT32_C(0xffffffff)
+
+/* In a stream of whole blocks uncompressed buffers of so many may begin with
+ * one, which is beyond what the format asks for. */
+enum { OA_IPC_OWN_BLOCKS = 16 };
 
 enum { OA_IPC_V4 = 3, OA_IPC_V5 = 4 };
 

@@ -43,7 +43,6 @@ oa_status oa_ipc_writer_new_shared(oa_ipc_writer **out, const oa_schema *schema,
     return OA_ERR_NOMEM;
   }
   writer->schema = schema;
-  writer->block = 1;
   writer->align = OA_IPC_ALIGN;
   writer->codec = codec;
   writer->deflater = deflater;
@@ -214,7 +213,7 @@ static size_t over_block(const oa_ipc_writer *writer, size_t header) {
   for (size_t i = 0; i < count; i++) {
     size += pieces[i].len;
   }
-  return (size_t)(size % writer->block);
+  return (size_t)(size % OA_IPC_BLOCK);
 }
 
 /* Pads the message whose body was just made and whose header, at META, may
@@ -227,11 +226,11 @@ static oa_status pad_to_block(oa_ipc_writer *writer, size_t meta, int64_t rows,
   size_t pad = 0;
   if (writer->in_blocks) {
     const size_t start =
-        over_block(writer, header) - (size_t)writer->body_at % writer->block;
-    pad = (0 - start) % writer->block;
+        over_block(writer, header) - (size_t)writer->body_at % OA_IPC_BLOCK;
+    pad = (0 - start) % OA_IPC_BLOCK;
   }
   const size_t over = over_block(writer, header + pad);
-  OA_TRY(oa_ipc_put_zeros(writer, over == 0 ? 0 : writer->block - over));
+  OA_TRY(oa_ipc_put_zeros(writer, over == 0 ? 0 : OA_IPC_BLOCK - over));
   writer->meta.len = meta;
   OA_TRY(oa_ipc_put_header(writer, rows, kind));
   OA_TRY(oa_buf_put_zeros(&writer->meta, pad));
@@ -259,7 +258,7 @@ static oa_status put_message(oa_ipc_writer *writer, const oa_field *fields,
     OA_TRY(oa_ipc_put_array(writer, &fields[i], &columns[i]));
   }
   OA_TRY(oa_ipc_put_header(writer, rows, kind));
-  if (kind.dictionary < 0 && writer->block > 1) {
+  if (kind.dictionary < 0 && writer->blocks) {
     OA_TRY(pad_to_block(writer, meta, rows, kind));
   }
   oa_ipc_piece *piece = (void *)(writer->pieces.data + first);
@@ -417,9 +416,8 @@ void oa_ipc_writer_set_align(oa_ipc_writer *writer, size_t align) {
   writer->align = align;
 }
 
-void oa_ipc_writer_set_block(oa_ipc_writer *writer, size_t block) {
-  assert(block == 1 || block == OA_IPC_BLOCK); /* as ipc_form.c expects */
-  writer->block = block;
+void oa_ipc_writer_set_blocks(oa_ipc_writer *writer) {
+  writer->blocks = true;
 }
 
 void oa_ipc_writer_set_stop(oa_ipc_writer *writer, bool (*stop)(void *context),

@@ -71,13 +71,15 @@ oa_status oa_ipc_write_growing(oa_ipc_writer *writer, const oa_array *columns,
  * small messages are smaller so. */
 void oa_ipc_writer_set_align(oa_ipc_writer *writer, size_t align);
 
-/* Has every batch end at a multiple of BLOCK bytes of the stream, by padding
- * its body, which the format allows; the first one counts with the Schema
- * message before it.  Long uncompressed column buffers whose memory begins at
- * such a multiple do so in the stream as well.  For files that are written in
- * whole disk blocks.  4096; before the first batch; 1, the default, pads
- * nothing. */
-void oa_ipc_writer_set_block(oa_ipc_writer *writer, size_t block);
+/* The block of a stream that is written in blocks. */
+enum { OA_IPC_BLOCK = 4096 };
+
+/* Has every batch end at a multiple of OA_IPC_BLOCK bytes of the stream, by
+ * padding its body, which the format allows; the first one counts with the
+ * Schema message before it.  Long uncompressed column buffers whose memory
+ * begins at such a multiple do so in the stream as well.  For files that are
+ * written in whole disk blocks.  Before the first batch. */
+void oa_ipc_writer_set_blocks(oa_ipc_writer *writer);
 
 /* Asks STOP before each column of a batch, also one inside a list: when it
  * says true the call returns OA_ERR_BUSY.  For long work that must be able to

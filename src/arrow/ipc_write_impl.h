@@ -34,7 +34,7 @@ struct oa_ipc_writer {
   oa_buf iov;             /* struct iovec, made of the pieces at the end */
   oa_buf nodes;           /* int64 pairs of the message being made */
   oa_buf buffers;         /* int64 pairs of the message being made */
-  size_t block;           /* calls end at a multiple of it in the stream */
+  bool blocks;            /* calls end where one of the stream does */
   bool in_blocks;         /* the body being made has to begin with one */
   size_t schema_size;     /* bytes of the Schema message */
   bool begun;             /* the stream holds the schema and a batch */

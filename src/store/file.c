@@ -126,8 +126,9 @@ static void advance(rest *left, size_t written) {
   }
 }
 
-/* Writes all of LEFT; 0 or an errno. */
-static int write_all(int fd, const oa_disk *disk, rest *left,
+/* Writes all of LEFT, in whole BLOCKs or, with 1, as it comes; 0 or an
+ * errno. */
+static int write_all(int fd, const oa_disk *disk, rest *left, size_t block,
                      uint64_t *written) {
   struct iovec pieces[MAX_PIECES];
   int count;
@@ -141,6 +142,10 @@ static int write_all(int fd, const oa_disk *disk, rest *left,
     }
     advance(left, (size_t)n);
     *written += (uint64_t)n;
+    /* After a part of a block the disk does not take the rest. */
+    if (*written % block != 0) {
+      return EIO;
+    }
   }
   return 0;
 }
@@ -221,44 +226,20 @@ static size_t take_piece(const oa_disk *disk, gathered *to,
   return n;
 }
 
-/* Takes the next pieces off the front of LEFT, whole blocks in all. */
-static void gather(const oa_disk *disk, rest *left, gathered *to) {
+/* Takes the next pieces off the front of LEFT, whole blocks in all; false when
+ * there are none. */
+static bool gather(const oa_disk *disk, rest *left, gathered *to) {
   struct iovec piece;
   *to = (gathered){.count = 0};
   /* A new entry begins with a block, so the call may end before it. */
   while (to->count < MAX_PIECES && next_pieces(left, &piece, 1) > 0) {
     const size_t taken = take_piece(disk, to, piece);
     if (taken == 0) {
-      return;
+      break; /* the stage is full */
     }
     advance(left, taken);
   }
-}
-
-/* Writes what was gathered; 0 or an errno. */
-static int write_gathered(int fd, const oa_disk *disk, const gathered *what,
-                          uint64_t *written) {
-  rest left = {.iov = what->iov, .count = (size_t)what->count};
-  uint64_t done = 0;
-  struct iovec pieces[MAX_PIECES];
-  int count;
-  while ((count = next_pieces(&left, pieces, MAX_PIECES)) > 0) {
-    const ssize_t n = disk->os->writev(fd, pieces, count);
-    if (n < 0 && errno == EINTR) {
-      continue;
-    }
-    if (n <= 0) {
-      return n == 0 ? EIO : errno;
-    }
-    advance(&left, (size_t)n);
-    done += (uint64_t)n;
-    *written += (uint64_t)n;
-    /* A short write that is not in whole blocks cannot be gone on with. */
-    if (done % OA_DISK_BLOCK != 0) {
-      return EIO;
-    }
-  }
-  return 0;
+  return to->count > 0;
 }
 
 /* Whether LEFT is worth writing, and can be written, past the page cache. */
@@ -292,12 +273,13 @@ static int write_direct(oa_file *file, oa_disk *disk, rest *left,
   }
   if (disk->stage == NULL || set_direct(file, disk, true) != 0) {
     disk->direct = false;
-    return write_all(file->fd, disk, left, written);
+    return write_all(file->fd, disk, left, 1, written);
   }
   int code = 0;
   gathered next;
-  while (code == 0 && (gather(disk, left, &next), next.count > 0)) {
-    code = write_gathered(file->fd, disk, &next, written);
+  while (code == 0 && gather(disk, left, &next)) {
+    rest part = {.iov = next.iov, .count = (size_t)next.count};
+    code = write_all(file->fd, disk, &part, OA_DISK_BLOCK, written);
   }
   /* Some file systems say no only to the write itself. */
   disk->direct = code != EINVAL;
@@ -316,7 +298,7 @@ static int write_rest(oa_file *file, oa_disk *disk, rest *left,
   }
   return wants_direct(file, disk, left)
              ? write_direct(file, disk, left, written)
-             : write_all(file->fd, disk, left, written);
+             : write_all(file->fd, disk, left, 1, written);
 }
 
 oa_status oa_file_append(oa_file *file, oa_disk *disk, const char *path,

@@ -18,6 +18,7 @@
 #include <sys/uio.h>
 #include <time.h>
 
+#include "arrow/ipc_write.h"
 #include "base/error.h"
 #include "base/log.h"
 
@@ -64,7 +65,7 @@ typedef struct oa_store_counters {
  * copies into them, which cost more than all our work on a batch (measured).
  * Disks and file systems ask for multiples of 512 to 4096 bytes. */
 enum {
-  OA_DISK_BLOCK = 4096,
+  OA_DISK_BLOCK = OA_IPC_BLOCK,
   /* Memory that such writes are gathered in: a huge page, which the kernel
    * need not walk page by page for the disk. */
   OA_DISK_STAGE = 2 << 20,

@@ -132,7 +132,7 @@ static oa_status start_writer(const oa_store *store, oa_series *stream) {
   OA_TRY(oa_ipc_writer_new(&stream->writer, stream->schema, store->codec,
                            store->level));
   if (store->disk.direct) {
-    oa_ipc_writer_set_block(stream->writer, OA_DISK_BLOCK);
+    oa_ipc_writer_set_blocks(stream->writer);
   }
   stream->head.len = 0;
   OA_TRY(oa_ipc_write_schema(stream->writer, &pieces));

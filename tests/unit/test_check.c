@@ -163,7 +163,7 @@ static void make_long_file(oa_buf *out, const uint64_t *times) {
   assert_int_equal(
       oa_ipc_writer_new(&writer, oa_otlp_schema(OA_TRACES), OA_CODING_NONE, 0),
       OA_OK);
-  oa_ipc_writer_set_block(writer, BLOCK);
+  oa_ipc_writer_set_blocks(writer);
   assert_int_equal(oa_ipc_write_schema(writer, &pieces), OA_OK);
   put_pieces(out, &pieces);
   assert_int_equal(oa_ipc_write_batch(writer, columns, LONG_ROWS, &pieces),

@@ -240,7 +240,7 @@ static void batches_end_where_blocks_end(void **state) {
       oa_ipc_writer *writer = open_writer(&sample_schema, codecs[c]);
       oa_ipc_pieces pieces;
       oa_buf stream = {0};
-      oa_ipc_writer_set_block(writer, BLOCK);
+      oa_ipc_writer_set_blocks(writer);
       assert_int_equal(oa_ipc_write_schema(writer, &pieces), OA_OK);
       sample_append(&stream, &pieces);
       for (size_t i = 0; i < BLOCK_BATCHES; i++) {
@@ -273,7 +273,7 @@ static void padding_needs_no_more_than_a_block(void **state) {
   oa_ipc_writer *plain = open_writer(&wide, OA_CODING_NONE);
   oa_ipc_writer *padded = open_writer(&wide, OA_CODING_NONE);
   oa_ipc_pieces pieces;
-  oa_ipc_writer_set_block(padded, BLOCK);
+  oa_ipc_writer_set_blocks(padded);
   assert_int_equal(oa_ipc_write_schema(plain, &pieces), OA_OK);
   assert_int_equal(oa_ipc_write_schema(padded, &pieces), OA_OK);
   const uint64_t schema = pieces.size;
@@ -327,7 +327,7 @@ static void long_columns_in_blocks_stand_in_blocks(void **state) {
   oa_ipc_writer *writer = open_writer(&schema, OA_CODING_NONE);
   oa_ipc_pieces pieces;
   oa_buf stream = {0};
-  oa_ipc_writer_set_block(writer, BLOCK);
+  oa_ipc_writer_set_blocks(writer);
   assert_int_equal(oa_ipc_write_schema(writer, &pieces), OA_OK);
   sample_append(&stream, &pieces);
   for (size_t i = 0; i < 2; i++) {
