@@ -181,7 +181,6 @@ size_t oa_message_receive(oa_stream *stream, const uint8_t *data, size_t len) {
   const bool streaming = stream->call.kind == OA_CALL_STREAM;
   size_t at = 0;
   stream->brought += len;
-  stream->pending.purse = &stream->thread->purse;
   if (!streaming || stream->pending.len == 0) {
     stream->receiving = true;
     at = take(stream, data, len);

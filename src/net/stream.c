@@ -33,6 +33,7 @@ oa_stream *oa_stream_open(oa_connection *connection, int32_t id) {
   stream->thread = thread;
   stream->connection = connection;
   stream->id = id;
+  stream->pending.purse = &thread->purse;
   stream->call.thread = thread->index;
   stream->call.method = -1;
   oa_list_push(&connection->streams, &stream->in_connection);

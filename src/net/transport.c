@@ -274,19 +274,12 @@ static void receive(oa_connection *connection, const uint8_t *data,
   }
 }
 
-/* Takes the first bytes of CONNECTION, or its end, and what follows at once
- * from them, as part of what comes and goes. */
-static void come_or_go(oa_connection *connection, ssize_t count) {
+/* LEN bytes stand in the thread's buffer. */
+static void take(oa_connection *connection, size_t len) {
   oa_thread *thread = connection->thread;
-  const uint64_t began = oa_crowd_begin(thread, OA_CROWD_COME);
-  if (count > 0) {
-    receive(connection, thread->read_buffer, (size_t)count);
-    oa_transport_adjust(connection);
-  } else {
-    oa_connection_close(connection);
-  }
-  oa_thread_settle(thread);
-  oa_crowd_end(thread, OA_CROWD_COME, began);
+  thread->busy_at = uv_now(&thread->loop);
+  receive(connection, thread->read_buffer, len);
+  oa_transport_adjust(connection);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf) {
@@ -299,19 +292,22 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf) {
     }
     return; /* its turn is over */
   }
-  if (count > 0) {
-    thread->busy_at = uv_now(&thread->loop);
-  }
   if (count < 0 && oa_crowd_is_early(thread)) {
     oa_crowd_put_off(connection, true);
-  } else if (count < 0 || (count > 0 && !connection->begun)) {
-    come_or_go(connection, count);
-  } else {
-    if (count > 0) {
-      receive(connection, thread->read_buffer, (size_t)count);
-      oa_transport_adjust(connection);
-    }
-    oa_thread_settle(thread);
+    return;
+  }
+  /* First bytes, or the end, and what follows at once from them. */
+  const bool comes_or_goes = count < 0 || (count > 0 && !connection->begun);
+  const uint64_t began =
+      comes_or_goes ? oa_crowd_begin(thread, OA_CROWD_COME) : 0;
+  if (count > 0) {
+    take(connection, (size_t)count);
+  } else if (count < 0) {
+    oa_connection_close(connection);
+  }
+  oa_thread_settle(thread);
+  if (comes_or_goes) {
+    oa_crowd_end(thread, OA_CROWD_COME, began);
   }
 }
 
@@ -326,9 +322,7 @@ void oa_transport_read_now(oa_connection *connection) {
     errno = ENOMEM;
   }
   if (count > 0) {
-    thread->busy_at = uv_now(&thread->loop);
-    receive(connection, thread->read_buffer, (size_t)count);
-    oa_transport_adjust(connection);
+    take(connection, (size_t)count);
   } else if (count < 0 && (errno == EAGAIN || errno == EINTR)) {
     oa_transport_adjust(connection);
   } else {

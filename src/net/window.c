@@ -6,7 +6,7 @@ enum {
   /* A granted stream may send this much beyond its message, so that a client
    * that sends too much is told so instead of left to wait. */
   SLACK = 16,
-  /* A streaming call may send as much as its message has of the next one, too,
+  /* A streaming call may also send what two messages as long as this one have,
    * so that neither side waits for the other between two; at most so much, ...
    */
   AHEAD_MAX = 512 * 1024,
@@ -29,11 +29,11 @@ static bool get_window(const oa_stream *stream, int64_t *out) {
   return size >= 0 && used >= 0;
 }
 
-/* Has STREAM's peer be able to send WANT bytes. */
-static void ensure_window(oa_stream *stream, size_t want) {
+/* Has STREAM's peer be able to send WANT bytes, if it may not send LEAST. */
+static void ensure_window(oa_stream *stream, size_t least, size_t want) {
   oa_connection *connection = stream->connection;
   int64_t now = 0;
-  if (!get_window(stream, &now)) {
+  if (!get_window(stream, &now) || now >= (int64_t)least) {
     return;
   }
   const int64_t more = (int64_t)want - now;
@@ -57,16 +57,20 @@ static size_t waiting(const oa_stream *stream) {
   return stream->pending.len + stream->behind;
 }
 
-/* Bytes of STREAM's message that are still to come. */
+/* Bytes of STREAM's message that have not been taken. */
+static size_t missing(const oa_stream *stream) {
+  return stream->begun ? stream->length - stream->have : 0;
+}
+
+/* Those that are still to come. */
 static size_t left_of_message(const oa_stream *stream) {
-  const size_t left = stream->begun ? stream->length - stream->have : 0;
+  const size_t left = missing(stream);
   return left - (stream->behind < left ? stream->behind : left);
 }
 
 /* Counts what STREAM's peer may send of messages that have not begun. */
 static void count_ahead(oa_stream *stream) {
-  const size_t left = stream->begun ? stream->length - stream->have : 0;
-  const size_t usual = left + stream->thread->options->stream_window;
+  const size_t usual = missing(stream) + stream->thread->options->stream_window;
   int64_t window = 0;
   if (stream->connection == NULL || stream->ended ||
       !get_window(stream, &window) || window < 0) {
@@ -100,10 +104,7 @@ static void credit(oa_stream *stream, size_t ahead) {
   }
   /* What is pending may not grow beyond a window either. */
   const size_t want = most - waiting(stream);
-  int64_t now = 0;
-  if (get_window(stream, &now) && now < (int64_t)(want / 2)) {
-    ensure_window(stream, want);
-  }
+  ensure_window(stream, want / 2, want);
 }
 
 void oa_window_credit(oa_stream *stream) {
@@ -114,11 +115,8 @@ void oa_window_credit(oa_stream *stream) {
 /* Most of a streaming call's messages have their window already: it came with
  * the answer to one before. */
 static void renew_streaming(oa_stream *stream) {
-  int64_t now = 0;
   const size_t left = left_of_message(stream);
-  if (get_window(stream, &now) && now < (int64_t)left) {
-    ensure_window(stream, left + SLACK + ahead_of(stream));
-  }
+  ensure_window(stream, left, left + SLACK + ahead_of(stream));
   count_ahead(stream);
 }
 
@@ -132,6 +130,7 @@ void oa_window_renew(oa_stream *stream) {
   } else if (streaming) {
     credit(stream, 0);
   } else if (stream->begun) {
-    ensure_window(stream, left_of_message(stream) + SLACK);
+    const size_t want = left_of_message(stream) + SLACK;
+    ensure_window(stream, want, want);
   }
 }
