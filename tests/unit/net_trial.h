@@ -217,6 +217,19 @@ static inline bool send_all(int fd, const void *data, size_t len) {
   return true;
 }
 
+/* Sends all that C has to send in one write, so that it is
+ * read at once. */
+static inline void client_send_at_once(client *c) {
+  oa_buf all = {0};
+  const uint8_t *data = NULL;
+  ssize_t len;
+  while ((len = nghttp2_session_mem_send(c->session, &data)) > 0) {
+    assert_int_equal(oa_buf_put(&all, data, (size_t)len), OA_OK);
+  }
+  assert_true(send_all(c->fd, all.data, all.len));
+  oa_buf_free(&all);
+}
+
 /* Sends what is to be sent and takes what comes within MS. */
 static inline void client_turn(client *c, int ms) {
   const uint8_t *data = NULL;
@@ -302,6 +315,13 @@ static inline ask ask_for(const uint8_t *data, size_t len) {
                .method = "POST",
                .type = "application/grpc",
                .body = {.data = data, .len = len, .stop = SIZE_MAX}};
+}
+
+/* A streaming call. */
+static inline ask stream_of(const uint8_t *data, size_t len) {
+  ask what = ask_for(data, len);
+  what.path = STREAM_PATH;
+  return what;
 }
 
 static inline nghttp2_nv text_field(const char *name, const char *value) {
@@ -391,6 +411,18 @@ typedef struct visit {
   uint8_t *frame;
   ask what; /* the whole frame */
 } visit;
+
+/* COUNT frames of LEN bytes in a row; freed by oa_free(). */
+static inline uint8_t *make_frames(size_t count, size_t len) {
+  uint8_t *all = oa_malloc(count * (len + 5));
+  uint8_t *one = make_frame(len, false);
+  assert_non_null(all);
+  for (size_t i = 0; i < count; i++) {
+    memcpy(all + i * (len + 5), one, len + 5);
+  }
+  oa_free(one);
+  return all;
+}
 
 /* Starts the server; the message is that of make_frame(LEN). */
 static inline void visit_start(visit *v, size_t len) {

@@ -96,6 +96,18 @@ static void shut(gate *g, client *by) {
   }
 }
 
+/* A crowd connects, of whom the server has not heard a word when HOLDER's call
+ * shuts it. */
+static client *shut_before(gate *g, int fds[CROWD]) {
+  client *holder = client_greet(&g->f);
+  for (size_t i = 0; i < CROWD; i++) {
+    fds[i] = connect_to(oa_server_port(g->f.server, 0));
+  }
+  await_connections(g, CROWD + 2);
+  shut(g, holder);
+  return holder;
+}
+
 /* I call, behind all others, and the thread goes on. */
 static void call_and_open(gate *g) {
   const ask what = ask_for(g->call, MINE + 5);
@@ -116,7 +128,6 @@ static void await_atomic(const atomic_size_t *counter, size_t wanted) {
 static void newcomers_keep_nobody_waiting(void **state) {
   (void)state;
   gate *g = gate_new();
-  client *holder = client_greet(&g->f);
   oa_buf word = {0};
   char head[128];
   char body[WORD] = {0};
@@ -127,11 +138,7 @@ static void newcomers_keep_nobody_waiting(void **state) {
                            HTTP_PATH, WORD);
   assert_int_equal(oa_buf_put(&word, head, (size_t)len), OA_OK);
   assert_int_equal(oa_buf_put(&word, body, sizeof body), OA_OK);
-  for (size_t i = 0; i < CROWD; i++) {
-    fds[i] = connect_to(oa_server_port(g->f.server, 0));
-  }
-  await_connections(g, CROWD + 2);
-  shut(g, holder);
+  client *holder = shut_before(g, fds);
   for (size_t i = 0; i < CROWD; i++) {
     assert_true(send_all(fds[i], word.data, word.len));
   }
@@ -184,13 +191,8 @@ static void newcomers_that_hang_up_or_say_nonsense_are_ended(void **state) {
                                       "\xff\xff", "GET / HTTP/1.1\r\n"};
   enum { WORDS = sizeof words / sizeof words[0] };
   gate *g = gate_new();
-  client *holder = client_greet(&g->f);
   int fds[CROWD];
-  for (size_t i = 0; i < CROWD; i++) {
-    fds[i] = connect_to(oa_server_port(g->f.server, 0));
-  }
-  await_connections(g, CROWD + 2);
-  shut(g, holder);
+  client *holder = shut_before(g, fds);
   for (size_t i = 0; i < CROWD; i++) {
     send_all(fds[i], words[i % WORDS], strlen(words[i % WORDS]));
     close(fds[i]);
@@ -204,13 +206,8 @@ static void newcomers_that_hang_up_or_say_nonsense_are_ended(void **state) {
 static void a_server_stops_while_many_wait_for_their_turn(void **state) {
   (void)state;
   gate *g = gate_new();
-  client *holder = client_greet(&g->f);
   int fds[CROWD];
-  for (size_t i = 0; i < CROWD; i++) {
-    fds[i] = connect_to(oa_server_port(g->f.server, 0));
-  }
-  await_connections(g, CROWD + 2);
-  shut(g, holder);
+  client *holder = shut_before(g, fds);
   for (size_t i = 0; i < CROWD; i++) {
     if (i % 2 == 0) {
       assert_true(send_all(fds[i], "PRI * HTTP/2.0\r\n", 16));

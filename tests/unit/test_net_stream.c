@@ -2,24 +2,6 @@
 /* Streaming calls: many messages in one, both ways, and how they end. */
 #include "net_trial.h"
 
-/* COUNT frames of LEN bytes in a row; freed by oa_free(). */
-static uint8_t *make_frames(size_t count, size_t len) {
-  uint8_t *all = oa_malloc(count * (len + 5));
-  uint8_t *one = make_frame(len, false);
-  assert_non_null(all);
-  for (size_t i = 0; i < count; i++) {
-    memcpy(all + i * (len + 5), one, len + 5);
-  }
-  oa_free(one);
-  return all;
-}
-
-static ask stream_of(const uint8_t *data, size_t len) {
-  ask what = ask_for(data, len);
-  what.path = STREAM_PATH;
-  return what;
-}
-
 static void messages_come_one_by_one_and_the_end_is_told(void **state) {
   (void)state;
   static const struct {

@@ -4,24 +4,12 @@
 #include "net_trial.h"
 #include "turn_trial.h"
 
-/* Sends all that C has to send in one write. */
-static void send_at_once(client *c) {
-  oa_buf all = {0};
-  const uint8_t *data = NULL;
-  ssize_t len;
-  while ((len = nghttp2_session_mem_send(c->session, &data)) > 0) {
-    assert_int_equal(oa_buf_put(&all, data, (size_t)len), OA_OK);
-  }
-  assert_true(send_all(c->fd, all.data, all.len));
-  oa_buf_free(&all);
-}
-
 /* Who else there is: calls while the first hard message is worked on. */
 static void call_beside(busy *b, client *other, const uint8_t *easy) {
   await_begun(b);
   const ask quick = ask_for(easy, EASY + 5);
   const int32_t mine = client_ask(other, &quick);
-  send_at_once(other);
+  client_send_at_once(other);
   atomic_store(&b->other_sent, true);
   assert_int_equal(client_await(other, mine)->grpc_status, 0);
 }
@@ -62,7 +50,7 @@ static void many_calls_of_one_do_not_go_before_one_of_another(void **state) {
   client_ask_often(r.one, &what, streams, MANY);
   const ask last = ask_for(own, EASY + 6);
   streams[MANY] = client_ask(r.one, &last);
-  send_at_once(r.one);
+  client_send_at_once(r.one);
   call_beside(r.b, r.other, r.easy);
   client_await_ok(r.one, streams, MANY + 1);
   assert_int_equal(f->requests, MANY + 2);
@@ -85,7 +73,7 @@ static void many_messages_of_a_stream_do_not_either(void **state) {
   ask what = ask_for(all, (size_t)MANY * (HARD + 5));
   what.path = STREAM_PATH;
   const int32_t stream = client_ask(r.one, &what);
-  send_at_once(r.one);
+  client_send_at_once(r.one);
   call_beside(r.b, r.other, r.easy);
   assert_int_equal(client_await(r.one, stream)->grpc_status, 0);
   assert_int_equal(f->messages, MANY);
@@ -146,11 +134,11 @@ static void who_waits_for_us_is_not_late(void **state) {
   int32_t streams[MANY];
   const ask much = ask_for(hard, HARD + 5);
   client_ask_often(c, &much, streams, MANY);
-  send_at_once(c);
+  client_send_at_once(c);
   await_begun(b);
   c->sources[(first - 1) / 2].stop = SIZE_MAX;
   nghttp2_session_resume_data(c->session, first);
-  send_at_once(c);
+  client_send_at_once(c);
   client_await_ok(c, streams, MANY);
   assert_int_equal(client_await(c, first)->grpc_status, 0);
   assert_int_equal(server_stats(&b->f).bodies_late, 0);
@@ -169,7 +157,7 @@ static void who_gives_up_meanwhile_leaves_nothing(void **state) {
     uint8_t *hard = make_frame(HARD, false);
     const ask what = ask_for(hard, HARD + 5);
     client_ask_often(c, &what, NULL, MANY);
-    send_at_once(c);
+    client_send_at_once(c);
     await_begun(b);
     atomic_store(&b->other_sent, true);
     await_count(&b->f, &b->f.requests, 2);
@@ -197,7 +185,7 @@ static void a_pause_holds_those_who_stand_back(void **state) {
   uint8_t *hard = make_frame(HARD, false);
   const ask what = ask_for(hard, HARD + 5);
   const int32_t last = client_ask_often(c, &what, NULL, MANY);
-  send_at_once(c);
+  client_send_at_once(c);
   await_count(&b->f, &b->f.requests, 2);
   carry_out(&b->f, PAUSE);
   const size_t before = read_count(&b->f, &b->f.requests);

@@ -24,23 +24,21 @@ static oa_buf framed(oa_buf body) {
   return out;
 }
 
+/* A message of LEN bytes of DATA; NULL: zeros. */
 static oa_buf pack(oa_coding codec, const uint8_t *data, size_t len) {
   oa_deflater *deflater = NULL;
   oa_buf body = {0};
   assert_int_equal(oa_deflater_new(&deflater, codec, 0), OA_OK);
-  assert_int_equal(oa_deflate(deflater, data, len, &body), OA_OK);
+  assert_int_equal(data == NULL ? oa_deflate_zeros(deflater, len, &body)
+                                : oa_deflate(deflater, data, len, &body),
+                   OA_OK);
   oa_deflater_free(deflater);
   return framed(body);
 }
 
 /* A message of LEN zeros, of a few KiB. */
 static oa_buf pack_zeros(oa_coding codec, size_t len) {
-  oa_deflater *deflater = NULL;
-  oa_buf body = {0};
-  assert_int_equal(oa_deflater_new(&deflater, codec, 0), OA_OK);
-  assert_int_equal(oa_deflate_zeros(deflater, len, &body), OA_OK);
-  oa_deflater_free(deflater);
-  return framed(body);
+  return pack(codec, NULL, len);
 }
 
 /* One client of a server with an account. */
@@ -76,18 +74,6 @@ static ask ask_packed(const oa_buf *body, const char *encoding) {
   return what;
 }
 
-/* All that C has to send goes in one write, and is read at once. */
-static void send_at_once(client *c) {
-  oa_buf all = {0};
-  const uint8_t *data = NULL;
-  ssize_t len;
-  while ((len = nghttp2_session_mem_send(c->session, &data)) > 0) {
-    assert_int_equal(oa_buf_put(&all, data, (size_t)len), OA_OK);
-  }
-  assert_true(send_all(c->fd, all.data, all.len));
-  oa_buf_free(&all);
-}
-
 static void a_long_message_does_not_keep_a_short_one_waiting(void **state) {
   (void)state;
   static const struct {
@@ -103,7 +89,7 @@ static void a_long_message_does_not_keep_a_short_one_waiting(void **state) {
     int32_t streams[FEW + 1];
     client_ask_often(g.c, &heavy, streams, FEW);
     streams[FEW] = client_ask(g.c, &quick);
-    send_at_once(g.c);
+    client_send_at_once(g.c);
     client_await_ok(g.c, streams, FEW + 1);
     assert_int_equal(g.f.requests, FEW + 1);
     assert_int_equal(g.f.order[0], SHORT);
@@ -206,19 +192,19 @@ static void long_messages_that_nobody_waits_for_are_dropped(void **state) {
   const ask what = ask_packed(&bomb, "gzip");
   int32_t streams[FEW];
   client_ask_often(g.c, &what, streams, FEW);
-  send_at_once(g.c);
+  client_send_at_once(g.c);
   await_held(&g.f, FEW * (uint64_t)(bomb.len - 5));
   /* The first is under way, the last stands in the line. */
   nghttp2_submit_rst_stream(g.c->session, NGHTTP2_FLAG_NONE, streams[0],
                             NGHTTP2_CANCEL);
   nghttp2_submit_rst_stream(g.c->session, NGHTTP2_FLAG_NONE, streams[FEW - 1],
                             NGHTTP2_CANCEL);
-  send_at_once(g.c);
+  client_send_at_once(g.c);
   client_await_ok(g.c, streams + 1, FEW - 2);
   /* And a client that hangs up. */
   client *other = client_greet(&g.f);
   client_ask_often(other, &what, NULL, FEW);
-  send_at_once(other);
+  client_send_at_once(other);
   client_close(other);
   serves_still(&g.f, SHORT);
   oa_buf_free(&bomb);
@@ -233,7 +219,7 @@ static void a_server_stops_while_it_decompresses(void **state) {
     oa_buf bomb = pack_zeros(OA_CODING_GZIP, LONG);
     const ask what = ask_packed(&bomb, "gzip");
     client_ask_often(g.c, &what, NULL, FEW);
-    send_at_once(g.c);
+    client_send_at_once(g.c);
     pause_ms(5 * i);
     oa_server_stop(g.f.server, 0);
     client_close(g.c);
@@ -296,7 +282,7 @@ static void failing_memory_costs_a_long_message_but_not_the_server(
     const int32_t stream = client_ask(c, &what);
     const answer *a = answer_of(c, stream);
     const uint64_t end = now_ms() + 100 + 10 * (uint64_t)n;
-    send_at_once(c);
+    client_send_at_once(c);
     oa_mem_fail_after(n);
     while (!a->closed && !c->eof && now_ms() < end) {
       client_turn(c, 2);

@@ -5,21 +5,8 @@
 
 enum { LEN = 200000, FRAME = LEN + 5, UNASKED = 65536 };
 
-/* COUNT messages of LEN bytes; freed by oa_free(). */
-static uint8_t *make_messages(size_t count) {
-  uint8_t *all = oa_malloc(count * FRAME);
-  uint8_t *one = make_frame(LEN, false);
-  assert_non_null(all);
-  for (size_t i = 0; i < count; i++) {
-    memcpy(all + i * FRAME, one, FRAME);
-  }
-  oa_free(one);
-  return all;
-}
-
 static int32_t open_stream(client *c, const uint8_t *messages, size_t count) {
-  ask what = ask_for(messages, count * FRAME);
-  what.path = STREAM_PATH;
+  const ask what = stream_of(messages, count * FRAME);
   return client_ask(c, &what);
 }
 
@@ -44,7 +31,7 @@ static void messages_come_while_one_is_handled(void **state) {
   f.keep = true;
   fixture_start(&f);
   client *c = client_open(&f);
-  uint8_t *messages = make_messages(COUNT);
+  uint8_t *messages = make_frames(COUNT, LEN);
   const int32_t stream = open_stream(c, messages, COUNT);
   for (size_t i = 1; i <= COUNT; i++) {
     client_await_count(c, &f.messages, i);
@@ -73,7 +60,7 @@ static void many_streams_share_what_may_come_ahead(void **state) {
   f.options.body_budget = BUDGET;
   fixture_start(&f);
   client *c = client_open(&f);
-  uint8_t *messages = make_messages(COUNT);
+  uint8_t *messages = make_frames(COUNT, LEN);
   int32_t streams[STREAMS];
   for (size_t i = 0; i < STREAMS; i++) {
     streams[i] = open_stream(c, messages, COUNT);
@@ -106,7 +93,7 @@ static void a_stream_that_ends_leaves_its_part_to_others(void **state) {
   f.options.body_budget = BUDGET; /* for one such stream at a time */
   fixture_start(&f);
   client *c = client_open(&f);
-  uint8_t *messages = make_messages(COUNT);
+  uint8_t *messages = make_frames(COUNT, LEN);
   for (size_t i = 0; i < ROUNDS; i++) {
     const int32_t stream = open_stream(c, messages, COUNT);
     client_await_count(c, &f.messages, i + 1);
@@ -130,9 +117,8 @@ static void nothing_comes_ahead_while_the_handler_pauses(void **state) {
   fixture_init(&f);
   fixture_start(&f);
   client *c = client_open(&f);
-  uint8_t *messages = make_messages(COUNT);
-  ask what = ask_for(messages, (size_t)COUNT * FRAME);
-  what.path = STREAM_PATH;
+  uint8_t *messages = make_frames(COUNT, LEN);
+  ask what = stream_of(messages, (size_t)COUNT * FRAME);
   what.body.stop = 1000;
   carry_out(&f, PAUSE);
   const int32_t stream = client_ask(c, &what);
