@@ -4,6 +4,10 @@
 
 #include "arrow/ipc_read_impl.h"
 
+/* Senders replace a dictionary when it has become full, and fill it again:
+ * buffers of up to so many bytes wait for that. */
+enum { KEPT = 8 * 1024 * 1024 };
+
 static oa_status damaged(oa_error *error, const char *what) {
   return oa_error_set(error, OA_ERR_MALFORMED, "Arrow dictionary: %s", what);
 }
@@ -157,23 +161,34 @@ static oa_status append(oa_ipc_reader *reader, oa_ipc_dict *dict,
   return status;
 }
 
+static oa_status add(oa_ipc_reader *reader, oa_ipc_dict *dict,
+                     const oa_array *values, oa_error *error) {
+  const size_t before = held(dict);
+  OA_TRY(append(reader, dict, values, error));
+  reader->dict_bytes += held(dict) - before;
+  return OA_OK;
+}
+
+/* Empties BUF, whose memory the values to come may use again. */
+static void empty(oa_buf *buf) {
+  if (buf->cap > KEPT) {
+    oa_buf_free(buf);
+  }
+  buf->len = 0;
+}
+
+/* VALUES instead of those of DICT; on failure it has none. */
 static oa_status replace(oa_ipc_reader *reader, oa_ipc_dict *dict,
                          const oa_array *values, oa_error *error) {
-  oa_purse *purse = reader->limits.purse;
-  oa_ipc_dict fresh = {.id = dict->id,
-                       .values = dict->values,
-                       .version = dict->version,
-                       .validity = {.purse = purse},
-                       .offsets = {.purse = purse},
-                       .bytes = {.purse = purse}};
-  oa_status status = append(reader, &fresh, values, error);
-  if (status != OA_OK) {
-    oa_ipc_dict_reset(&fresh);
-    return status;
-  }
   reader->replacements += dict->known ? 1 : 0;
-  oa_ipc_dict_reset(dict);
-  *dict = fresh;
+  reader->dict_bytes -= held(dict);
+  empty(&dict->validity);
+  empty(&dict->offsets);
+  empty(&dict->bytes);
+  dict->array = (oa_array){0};
+  dict->known = false;
+  OA_TRY(append(reader, dict, values, error));
+  reader->dict_bytes += held(dict);
   dict->known = true;
   return OA_OK;
 }
@@ -221,10 +236,7 @@ oa_status oa_ipc_read_dictionary(oa_ipc_reader *reader,
   if (delta != 0 && !dict->known) {
     return damaged(error, "values are added to one that was not sent");
   }
-  const size_t before = held(dict);
-  OA_TRY(delta != 0 ? append(reader, dict, &values, error)
-                    : replace(reader, dict, &values, error));
-  reader->dict_bytes += held(dict) - before;
   dict->version++;
-  return OA_OK;
+  return delta != 0 ? add(reader, dict, &values, error)
+                    : replace(reader, dict, &values, error);
 }

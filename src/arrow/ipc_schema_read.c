@@ -269,6 +269,7 @@ static oa_status read_type(const schema_reader *s, const oa_flat_table *table,
 /* The entry of dictionary ID, which fields may share when they agree. */
 static oa_status find_dict(schema_reader *s, int64_t id, const oa_field *field,
                            int32_t *out) {
+  oa_purse *purse = s->reader->limits.purse;
   oa_field values = *field;
   values.dictionary = false;
   for (size_t i = 0; i < s->dict_count; i++) {
@@ -281,7 +282,11 @@ static oa_status find_dict(schema_reader *s, int64_t id, const oa_field *field,
       return OA_OK;
     }
   }
-  s->dicts[s->dict_count] = (oa_ipc_dict){.id = id, .values = values};
+  s->dicts[s->dict_count] = (oa_ipc_dict){.id = id,
+                                          .values = values,
+                                          .validity = {.purse = purse},
+                                          .offsets = {.purse = purse},
+                                          .bytes = {.purse = purse}};
   *out = (int32_t)s->dict_count++;
   return OA_OK;
 }
