@@ -52,14 +52,7 @@ static bool within_own(const oa_purse *purse, size_t bytes) {
          (purse->used <= purse->max && bytes <= purse->max - purse->used);
 }
 
-bool oa_purse_take(oa_purse *purse, size_t bytes) {
-  if (purse == NULL) {
-    return true;
-  }
-  /* Far above any memory, and far from where the sums here overflow. */
-  if (bytes > SIZE_MAX / 4) {
-    return false;
-  }
+static bool take(oa_purse *purse, size_t bytes) {
   const bool own = within_own(purse, bytes);
   const bool missing =
       purse->account != NULL && bytes > purse->held - purse->used;
@@ -69,6 +62,25 @@ bool oa_purse_take(oa_purse *purse, size_t bytes) {
   }
   purse->used += bytes;
   return true;
+}
+
+bool oa_purse_take(oa_purse *purse, size_t bytes) {
+  if (purse == NULL) {
+    return true;
+  }
+  /* Far above any memory, and far from where the sums here overflow. */
+  if (bytes > SIZE_MAX / 4) {
+    return false;
+  }
+  return take(purse, bytes) ||
+         (oa_purse_drop_spares(purse) && take(purse, bytes));
+}
+
+bool oa_purse_drop_spares(oa_purse *purse) {
+  const size_t bytes =
+      purse->spares == NULL ? 0 : oa_spares_free(purse->spares);
+  oa_purse_give(purse, bytes);
+  return bytes > 0;
 }
 
 void oa_purse_give(oa_purse *purse, size_t bytes) {

@@ -16,6 +16,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/spares.h"
+
 /* What a purse takes at a time.  Each of some dozens of purses may hold up to
  * two of these that it does not use, so it is small beside any limit. */
 #define OA_PURSE_STEP ((size_t)64 * 1024)
@@ -43,6 +45,8 @@ typedef struct oa_purse {
   bool outgrown; /* the last take that failed did so by MAX; the owner clears
                     it */
   bool forced;   /* takes never fail: for what must be finished */
+  oa_spares *spares; /* borrowed; blocks that USED counts and that are freed
+                        before a take fails; NULL = none are kept */
 } oa_purse;
 
 /* Counts BYTES that are about to be allocated.  False: a bound would be passed,
@@ -52,6 +56,9 @@ bool oa_purse_take(oa_purse *purse, size_t bytes);
 
 /* BYTES were freed. */
 void oa_purse_give(oa_purse *purse, size_t bytes);
+
+/* Frees the blocks that PURSE keeps for later.  False: there was none. */
+bool oa_purse_drop_spares(oa_purse *purse);
 
 /* BYTES that FROM has counted are TO's from here on, which has the same account
  * and no bound of its own.  Cannot fail. */

@@ -175,6 +175,22 @@ static void on_thread_stop(void *context, unsigned thread) {
   oa_pipeline_thread_stop(r->options.pipeline, thread);
 }
 
+/* What waits to be used again does not wait for ever. */
+static void drop_idle(const oa_receiver *r, oa_receive_thread *t) {
+  const uint64_t now = oa_clock_monotonic_ns();
+  if (t->scratch.cap > 0 && now - t->scratch_ns > IDLE_NS) {
+    oa_buf_free(&t->scratch);
+  }
+  if (t->spares.moves != t->spares_moves) {
+    t->spares_moves = t->spares.moves;
+    t->spares_ns = now;
+  }
+  if (t->spares.bytes > 0 && (now - t->spares_ns > IDLE_NS ||
+                              oa_account_is_scarce(r->options.account))) {
+    (void)oa_purse_drop_spares(&t->purse);
+  }
+}
+
 static void on_tick(void *context, unsigned thread) {
   oa_receiver *r = context;
   oa_receive_thread *t = &r->threads[thread];
@@ -183,9 +199,7 @@ static void on_tick(void *context, unsigned thread) {
     oa_log_tick(r->options.log, oa_clock_monotonic_ns());
   }
   oa_pipeline_tick(r->options.pipeline, thread);
-  if (t->scratch.cap > 0 && oa_clock_monotonic_ns() - t->scratch_ns > IDLE_NS) {
-    oa_buf_free(&t->scratch);
-  }
+  drop_idle(r, t);
 }
 
 static void on_wake(void *context, unsigned thread) {
@@ -226,6 +240,7 @@ oa_status oa_receiver_new(oa_receiver **out, const oa_receiver_options *options,
   oa_receive_codec_list(r);
   for (unsigned i = 0; i < options->threads; i++) {
     threads[i].purse.account = options->account;
+    threads[i].purse.spares = &threads[i].spares;
     threads[i].scratch_purse.account = options->account;
     /* What is more is no batch either. */
     threads[i].scratch_purse.max =
@@ -242,6 +257,7 @@ void oa_receiver_free(oa_receiver *r) {
   }
   for (unsigned i = 0; i < r->options.threads; i++) {
     oa_buf_free(&r->threads[i].scratch);
+    (void)oa_purse_drop_spares(&r->threads[i].purse);
     oa_purse_close(&r->threads[i].purse);
     oa_purse_close(&r->threads[i].scratch_purse);
     oa_deflater_free(r->threads[i].gzip);

@@ -14,7 +14,10 @@ typedef struct oa_receive_thread {
   oa_inflater *inflater;       /* of streams, see below; NULL at first */
   size_t stream_bytes;         /* that the streams of OTAP keep */
   oa_purse purse;              /* of streams and of what decodes them */
-  oa_purse scratch_purse;      /* of SCRATCH, which has a bound of its own */
+  oa_spares spares;            /* of that purse */
+  uint64_t spares_moves;       /* at SPARES_NS, when they last changed */
+  uint64_t spares_ns;
+  oa_purse scratch_purse; /* of SCRATCH, which has a bound of its own */
 } oa_receive_thread;
 
 /* More than this is not kept for the next request: few are so large. */
