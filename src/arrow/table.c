@@ -117,6 +117,7 @@ void oa_table_release(oa_table *table) {
   table->capacity = 0;
   table->room = 0;
   table->row_bits = 0;
+  table->slots_for = 0;
   table->tree->text = 0;
 }
 

@@ -50,9 +50,18 @@ typedef struct oa_column {
   oa_table *child;    /* list columns: the items */
 } oa_column;
 
+/* One block for the large buffers of all columns (table_pack.c). */
+typedef struct oa_table_pack {
+  uint8_t *block; /* NULL: there is none */
+  size_t size;
+  uint32_t slots; /* buffers that lie in it */
+  bool outgrown;  /* a large buffer does not */
+} oa_table_pack;
+
 /* What all tables of one tree share. */
 typedef struct oa_table_tree {
-  oa_purse purse;    /* of all memory that the rows take */
+  oa_purse purse; /* of all memory that the rows take */
+  oa_table_pack pack;
   size_t text;       /* heap bytes of utf8 and binary values */
   bool failed;       /* no memory, or offsets past 32 bits */
   bool outgrown;     /* more rows than a table may have; the owner clears it */
@@ -64,11 +73,12 @@ typedef struct oa_table_tree {
 struct oa_table {
   oa_column *columns;
   size_t column_count;
-  uint32_t length;   /* whole rows */
-  uint32_t capacity; /* rows that may be written */
-  uint32_t room;     /* rows that the columns have address space for */
-  uint32_t max_rows; /* 0 = as many as 32 bits may count */
-  uint32_t row_bits; /* of memory that a row takes in columns with values */
+  uint32_t length;    /* whole rows */
+  uint32_t capacity;  /* rows that may be written */
+  uint32_t room;      /* rows that the columns have address space for */
+  uint32_t max_rows;  /* 0 = as many as 32 bits may count */
+  uint32_t row_bits;  /* of memory that a row takes in columns with values */
+  uint32_t slots_for; /* rows that slots are made for, with the next pack */
   oa_table_tree *tree;
   oa_array *arrays; /* the finished columns */
   oa_array item;    /* of a list of structs: the struct itself */
@@ -83,7 +93,13 @@ void oa_table_free(oa_table *table);
 /* Forgets all rows, of the child tables too, and keeps the memory. */
 void oa_table_clear(oa_table *table);
 
-/* The same, and gives the memory back. */
+/* The same for the root of a tree, with rows that are like those to come: when
+ * there are many, the large buffers of all columns are put beside each other,
+ * with room for some more rows.  That memory is on huge pages, which the system
+ * finds and writes to a disk faster than as many small ones. */
+void oa_table_pack_clear(oa_table *root);
+
+/* Forgets all rows and gives the memory back. */
 void oa_table_release(oa_table *table);
 
 /* Forgets the rows from LENGTH on, what was put for the next row, and the items

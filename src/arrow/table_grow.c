@@ -25,18 +25,25 @@ static size_t cost(size_t room, size_t used) {
 }
 
 /* What COLUMN's buffers cost with room for at least ROOM rows of which ROWS may
- * be written. */
-static size_t column_cost(const oa_column *column, uint32_t room,
-                          uint32_t rows) {
+ * be written.  The pack is paid for as a whole. */
+static size_t column_cost(const oa_table *table, const oa_column *column,
+                          uint32_t room, uint32_t rows) {
   const oa_field *field = column->field;
+  const uint32_t values = room > column->room ? room : column->room;
+  const uint32_t bits = room > column->bits_room ? room : column->bits_room;
   size_t bytes = 0;
-  if (column->offsets != NULL) {
-    bytes += cost(oa_offsets_size(room), oa_offsets_size(rows));
-  } else if (column->values != NULL) {
-    bytes += cost(oa_values_size(field, room), oa_values_size(field, rows));
+  if (column->values != NULL &&
+      (values > column->room ||
+       !oa_buffer_packed(table->tree, column->values))) {
+    bytes +=
+        column->offsets != NULL
+            ? cost(oa_offsets_size(values), oa_offsets_size(rows))
+            : cost(oa_values_size(field, values), oa_values_size(field, rows));
   }
-  if (column->validity != NULL) {
-    bytes += cost(oa_bits_size(room), oa_bits_size(rows));
+  if (column->validity != NULL &&
+      (bits > column->bits_room ||
+       !oa_buffer_packed(table->tree, column->validity))) {
+    bytes += cost(oa_bits_size(bits), oa_bits_size(rows));
   }
   return bytes;
 }
@@ -57,12 +64,11 @@ static bool pay(oa_table *table, oa_column *column, size_t bytes) {
 
 void oa_column_release_rows(oa_table *table, oa_column *column) {
   const uint32_t room = column->room;
-  if (column->offsets != NULL) {
-    oa_pages_free(column->offsets, oa_offsets_size(room));
-  } else {
-    oa_pages_free(column->values, oa_values_size(column->field, room));
-  }
-  oa_pages_free(column->validity, oa_bits_size(column->bits_room));
+  oa_buffer_free(table->tree, column->values,
+                 column->offsets != NULL ? oa_offsets_size(room)
+                                         : oa_values_size(column->field, room));
+  oa_buffer_free(table->tree, column->validity,
+                 oa_bits_size(column->bits_room));
   oa_purse_give(&table->tree->purse, column->paid);
   column->paid = 0;
   column->room = 0;
@@ -75,10 +81,10 @@ void oa_column_release_rows(oa_table *table, oa_column *column) {
 
 /* --- growing --- */
 
-/* oa_pages_resize() into *BLOCK; false and a failed table without memory. */
+/* oa_buffer_resize() into *BLOCK; false and a failed table without memory. */
 static bool resize(oa_table *table, void **block, size_t old_size, size_t used,
                    size_t size) {
-  void *bigger = oa_pages_resize(*block, old_size, used, size);
+  void *bigger = oa_buffer_resize(table->tree, *block, old_size, used, size);
   if (bigger == NULL) {
     table->tree->failed = true;
     return false;
@@ -125,8 +131,7 @@ static bool resize_bits(oa_table *table, oa_column *column, uint32_t rows) {
   return true;
 }
 
-/* Gives COLUMN's buffers, those that it has, room for ROWS rows. */
-static bool resize_column(oa_table *table, oa_column *column, uint32_t rows) {
+bool oa_column_resize(oa_table *table, oa_column *column, uint32_t rows) {
   if (column->validity != NULL && column->bits_room < rows &&
       !resize_bits(table, column, rows)) {
     return false;
@@ -142,11 +147,22 @@ static bool resize_column(oa_table *table, oa_column *column, uint32_t rows) {
 static bool pay_rows(oa_table *table, uint32_t room, uint32_t rows) {
   for (size_t i = 0; i < table->column_count; i++) {
     oa_column *column = &table->columns[i];
-    if (!pay(table, column, column_cost(column, room, rows))) {
+    if (!pay(table, column, column_cost(table, column, room, rows))) {
       return false;
     }
   }
   return true;
+}
+
+bool oa_table_open_packed(oa_table *table) {
+  for (size_t i = 0; i < table->column_count; i++) {
+    if (!oa_column_resize(table, &table->columns[i], table->slots_for)) {
+      return false;
+    }
+  }
+  table->room = table->slots_for;
+  table->capacity = table->slots_for;
+  return pay_rows(table, table->room, table->capacity);
 }
 
 /* Lets NEED rows be written, or WANT, at most all that there is room for. */
@@ -197,7 +213,7 @@ oa_status oa_table_reserve_rows(oa_table *table, size_t more) {
     return OA_ERR_NOMEM;
   }
   for (size_t i = 0; i < table->column_count; i++) {
-    if (!resize_column(table, &table->columns[i], room)) {
+    if (!oa_column_resize(table, &table->columns[i], room)) {
       table->capacity = table->length;
       return OA_ERR_NOMEM;
     }

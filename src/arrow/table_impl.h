@@ -41,4 +41,22 @@ OA_INLINE void oa_bits_set(uint8_t *bits, uint32_t row) {
 /* Frees the buffers of COLUMN's rows and gives what was paid for them back. */
 void oa_column_release_rows(oa_table *table, oa_column *column);
 
+/* Gives COLUMN's buffers, those that it has, room for ROWS rows.  False and a
+ * failed table when there is no memory. */
+bool oa_column_resize(oa_table *table, oa_column *column, uint32_t rows);
+
+/* Lets as many rows be written as the pack has slots for, and pays for what
+ * lies outside of it.  False and a failed table when there is no memory. */
+bool oa_table_open_packed(oa_table *table);
+
+/* --- buffers (table_pack.c) --- */
+
+/* As oa_pages_resize() and oa_pages_free(), also for buffers in the pack. */
+void *oa_buffer_resize(oa_table_tree *tree, void *block, size_t old_size,
+                       size_t used, size_t size);
+void oa_buffer_free(oa_table_tree *tree, void *block, size_t size);
+
+/* BLOCK lies in the pack. */
+bool oa_buffer_packed(const oa_table_tree *tree, const void *block);
+
 #endif

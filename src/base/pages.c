@@ -5,8 +5,10 @@
 #include "base/pages.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 
@@ -22,16 +24,23 @@ static bool is_mapped(size_t size) {
   return MAPS && size >= OA_PAGES_FROM;
 }
 
-static void *obtain(size_t size) {
-  if (!is_mapped(size)) {
-    return oa_calloc(1, size);
-  }
+enum { HUGE_PAGE = 2 * 1024 * 1024 };
+
+/* SIZE bytes of address space, nothing behind them yet; NULL: there is none. */
+static void *map(size_t size) {
   if (oa_mem_refused()) {
     return NULL;
   }
   void *block = mmap(NULL, size, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   return block == MAP_FAILED ? NULL : block;
+}
+
+static void *obtain(size_t size) {
+  if (!is_mapped(size)) {
+    return oa_calloc(1, size);
+  }
+  return map(size);
 }
 
 void oa_pages_free(void *block, size_t size) {
@@ -67,4 +76,42 @@ void *oa_pages_resize(void *block, size_t old_size, size_t used, size_t size) {
   }
   oa_pages_free(block, old_size);
   return bigger;
+}
+
+/* --- blocks to be used whole --- */
+
+/* The SIZE bytes of MAPPING from its first huge page on; MAPPING has a huge
+ * page more, and gives back the pages around them. */
+static uint8_t *cut(uint8_t *mapping, size_t size) {
+  const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  const size_t end = (size + page - 1) / page * page;
+  const size_t before = -(uintptr_t)mapping % HUGE_PAGE;
+  if (before > 0) {
+    munmap(mapping, before);
+  }
+  munmap(mapping + before + end, HUGE_PAGE - before);
+  return mapping + before;
+}
+
+void *oa_pages_new_whole(size_t size) {
+  if (!MAPS) {
+    return oa_calloc_aligned(1, size, (size_t)sysconf(_SC_PAGESIZE));
+  }
+  uint8_t *mapping = size > SIZE_MAX - HUGE_PAGE ? NULL : map(size + HUGE_PAGE);
+  if (mapping == NULL) {
+    return NULL;
+  }
+  uint8_t *block = cut(mapping, size);
+#ifdef MADV_HUGEPAGE
+  (void)madvise(block, size, MADV_HUGEPAGE); /* else it is only slower */
+#endif
+  return block;
+}
+
+void oa_pages_free_whole(void *block, size_t size) {
+  if (!MAPS) {
+    oa_free(block);
+  } else if (block != NULL) {
+    munmap(block, size);
+  }
 }

@@ -25,4 +25,9 @@ void *oa_pages_resize(void *block, size_t old_size, size_t used, size_t size);
 /* BLOCK has SIZE bytes, or is NULL. */
 void oa_pages_free(void *block, size_t size);
 
+/* SIZE zeroed bytes, not 0, at the start of a page, to be used to the end: on
+ * huge pages, where the system has some.  NULL: no memory. */
+void *oa_pages_new_whole(size_t size);
+void oa_pages_free_whole(void *block, size_t size);
+
 #endif

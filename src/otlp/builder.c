@@ -230,7 +230,7 @@ void oa_builder_forget(oa_otlp_builder *builder) {
 void oa_otlp_builder_reset(oa_otlp_builder *builder, size_t keep) {
   oa_builder_forget(builder);
   if (oa_otlp_builder_memory(builder) <= keep) {
-    oa_table_clear(&builder->root);
+    oa_table_pack_clear(&builder->root);
     oa_dict_clear(&builder->resources.raw);
     oa_dict_clear(&builder->scopes.raw);
     return;
