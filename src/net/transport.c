@@ -15,7 +15,7 @@
 enum {
   /* Buffers that one connection may fill in a row, so that one that always
    * has more does not keep the others waiting. */
-  READS_AT_ONCE = 2,
+  READS_AT_ONCE = 4,
   /* A peer that does not answer the kernel's probes is gone after about two
    * minutes, in seconds. */
   KEEPALIVE_IDLE = 60,
@@ -282,6 +282,12 @@ static void take(oa_connection *connection, size_t len) {
   oa_transport_adjust(connection);
 }
 
+/* After a full buffer libuv asks for the next one at once, or says that nothing
+ * is left: the answers to both go out together. */
+static bool goes_on(const oa_connection *connection, ssize_t count) {
+  return count == OA_THREAD_READ_SIZE && connection->reading;
+}
+
 static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf) {
   oa_connection *connection = stream->data;
   oa_thread *thread = connection->thread;
@@ -290,6 +296,7 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf) {
     if (is_early(connection)) {
       oa_crowd_put_off(connection, false);
     }
+    oa_thread_settle(thread);
     return; /* its turn is over */
   }
   if (count < 0 && oa_crowd_is_early(thread)) {
@@ -305,7 +312,9 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf) {
   } else if (count < 0) {
     oa_connection_close(connection);
   }
-  oa_thread_settle(thread);
+  if (!goes_on(connection, count)) {
+    oa_thread_settle(thread);
+  }
   if (comes_or_goes) {
     oa_crowd_end(thread, OA_CROWD_COME, began);
   }
