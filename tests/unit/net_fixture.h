@@ -63,7 +63,7 @@ typedef struct fixture {
   uint8_t *message; /* the last one */
   size_t message_len;
   size_t order[MAX_CALLS]; /* lengths of messages in order of arrival */
-  uint64_t most_held;
+  _Atomic uint64_t most_held;
   size_t streams; /* and what became of them */
   size_t messages;
   size_t message_bytes;
