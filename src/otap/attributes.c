@@ -41,22 +41,14 @@ oa_status oa_otap_attrs_type(const oa_otap_decoder *d,
 
 /* --- which rows look like the one before --- */
 
-/* Doubles are compared as numbers: NaN equals nothing, 0.0 equals -0.0. */
-OA_INLINE bool same_double(uint64_t a, uint64_t b) {
-  double x;
-  double y;
-  memcpy(&x, &a, sizeof x);
-  memcpy(&y, &b, sizeof y);
-  return x <= y && x >= y;
-}
-
 bool oa_otap_same_value(const oa_otap_table *table, uint8_t type, uint32_t i) {
   const oa_otap_column *column = &table->columns[value_columns[type]];
   switch (type) {
     case OA_VALUE_INT:
       return oa_otap_u64(column, i) == oa_otap_u64(column, i - 1);
     case OA_VALUE_DOUBLE:
-      return same_double(oa_otap_u64(column, i), oa_otap_u64(column, i - 1));
+      return oa_otap_same_double(oa_otap_u64(column, i),
+                                 oa_otap_u64(column, i - 1));
     case OA_VALUE_BOOL:
       return oa_otap_bool(column, i) == oa_otap_bool(column, i - 1);
     case OA_VALUE_STR:

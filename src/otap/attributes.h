@@ -12,8 +12,9 @@
 typedef struct oa_otap_attrs {
   const oa_otap_table *table; /* NULL: there is none, or it has no rows */
   oa_otap_join join;
-  uint8_t *types; /* OA_VALUE_*; EMPTY where the value is null */
-  int32_t *keys;
+  uint8_t *types;             /* OA_VALUE_*; EMPTY where the value is null */
+  const uint8_t *key_indices; /* of the rows in KEYS; NULL: their own numbers */
+  const int32_t *keys;
   int32_t *strings;         /* numbers, of the rows of type STR */
   const uint64_t *integers; /* of the rows of type INT; NULL: there is none */
   const uint64_t *doubles;  /* their bits */
@@ -50,11 +51,21 @@ oa_status oa_otap_attrs_same(const oa_otap_decoder *d,
 /* The column that holds the values of TYPE, which has any. */
 size_t oa_otap_value_column(uint8_t type);
 
+/* The bits of doubles, which are compared as numbers: NaN equals nothing, 0.0
+ * equals -0.0. */
+OA_INLINE bool oa_otap_same_double(uint64_t a, uint64_t b) {
+  double x;
+  double y;
+  memcpy(&x, &a, sizeof x);
+  memcpy(&y, &b, sizeof y);
+  return x <= y && x >= y;
+}
+
 /* Row I has the value of the row before; both are of TYPE. */
 bool oa_otap_same_value(const oa_otap_table *table, uint8_t type, uint32_t i);
 
 /* The end of the run of equal TYPES that begins at AT, which is below ROWS. */
-OA_INLINE uint32_t oa_otap_attrs_run(const uint8_t *types, uint32_t at,
+OA_INLINE uint32_t oa_otap_types_run(const uint8_t *types, uint32_t at,
                                      uint32_t rows) {
   const uint64_t all = types[at] * UINT64_C(0x0101010101010101);
   uint64_t eight;
@@ -70,6 +81,13 @@ OA_INLINE uint32_t oa_otap_attrs_run(const uint8_t *types, uint32_t at,
   }
   return end;
 }
+
+OA_INLINE int32_t oa_otap_attrs_key(const oa_otap_attrs *a, uint32_t i) {
+  return a->key_indices == NULL ? a->keys[i] : a->keys[a->key_indices[i]];
+}
+
+/* The end of the run of rows with one type and key that begins at AT. */
+uint32_t oa_otap_attrs_run(const oa_otap_attrs *a, uint32_t at);
 
 /* The type of row I, or EMPTY when its value is null.  OA_ERR_MALFORMED: there
  * is no such type. */

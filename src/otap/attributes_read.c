@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads an attribute table.  Senders sort these tables by type, so all is done
- * for runs of rows of one type; a table in any other order has only shorter
- * runs. */
+/* Reads an attribute table.  Senders sort these tables by type and key, so all
+ * is done for runs of rows of one type, or of one type and key; a table in any
+ * other order has only shorter runs. */
 #include "otap/attributes.h"
 
 /* --- types --- */
@@ -32,7 +32,7 @@ static oa_status read_types(const oa_otap_decoder *d, oa_otap_attrs *a) {
 static void empty_nulls(oa_otap_attrs *a) {
   const uint32_t rows = a->table->rows;
   for (uint32_t end, at = 0; at < rows; at = end) {
-    end = oa_otap_attrs_run(a->types, at, rows);
+    end = oa_otap_types_run(a->types, at, rows);
     const uint8_t type = a->types[at];
     if (type == OA_VALUE_EMPTY || type == OA_VALUE_BYTES) {
       continue;
@@ -50,20 +50,38 @@ static void empty_nulls(oa_otap_attrs *a) {
 
 /* --- keys and values --- */
 
-/* A null key is the empty one. */
+/* The keys one by one.  A null key is the empty one. */
+static oa_status read_key_rows(const oa_otap_decoder *d, oa_otap_attrs *a,
+                               oa_attrs *to, const oa_otap_texts *texts) {
+  const uint32_t rows = a->table->rows;
+  void *block = NULL;
+  OA_TRY(oa_scratch_get(d->scratch, rows, sizeof *a->keys, &block));
+  int32_t *keys = block;
+  oa_otap_texts_read(texts, 0, rows, keys);
+  if (oa_otap_has_nulls(texts->column)) {
+    const int32_t empty =
+        oa_column_intern(to->table, &to->column[OA_ATTR_KEY], NULL, 0);
+    for (uint32_t i = 0; i < rows; i++) {
+      keys[i] = keys[i] < 0 ? empty : keys[i];
+    }
+  }
+  a->keys = keys;
+  return OA_OK;
+}
+
+/* Short indices stay as they are: runs of them are found eight at a time. */
 static oa_status read_keys(const oa_otap_decoder *d, oa_otap_attrs *a,
                            oa_attrs *to, bool *repaired) {
   const oa_otap_column *column = &a->table->columns[OA_OTAP_ATTR_KEY];
   oa_otap_texts texts;
   OA_TRY(oa_otap_texts_open(&texts, a->table, column, d->builder, to->table,
                             &to->column[OA_ATTR_KEY]));
-  oa_otap_texts_read(&texts, 0, a->table->rows, a->keys);
-  if (oa_otap_has_nulls(column)) {
-    const int32_t empty =
-        oa_column_intern(to->table, &to->column[OA_ATTR_KEY], NULL, 0);
-    for (uint32_t i = 0; i < a->table->rows; i++) {
-      a->keys[i] = a->keys[i] < 0 ? empty : a->keys[i];
-    }
+  if (column->index_width == 1 && !oa_otap_has_nulls(column)) {
+    oa_otap_texts_find(&texts, 0, a->table->rows);
+    a->key_indices = column->array->values;
+    a->keys = texts.numbers;
+  } else {
+    OA_TRY(read_key_rows(d, a, to, &texts));
   }
   return oa_otap_texts_close(&texts, repaired);
 }
@@ -75,7 +93,7 @@ static oa_status read_strings(const oa_otap_decoder *d, oa_otap_attrs *a,
                             &a->table->columns[OA_OTAP_ATTR_STR], d->builder,
                             to->table, &to->column[OA_ATTR_STR]));
   for (uint32_t end, at = 0; at < a->table->rows; at = end) {
-    end = oa_otap_attrs_run(a->types, at, a->table->rows);
+    end = oa_otap_types_run(a->types, at, a->table->rows);
     if (a->types[at] == OA_VALUE_STR) {
       oa_otap_texts_read(&texts, at, end, a->strings);
     }
@@ -98,53 +116,64 @@ static oa_status read_numbers(const oa_otap_decoder *d, const oa_otap_attrs *a,
   return OA_OK;
 }
 
+/* --- runs of one key --- */
+
+uint32_t oa_otap_attrs_run(const oa_otap_attrs *a, uint32_t at) {
+  const uint8_t *keys = a->key_indices;
+  const uint64_t ones = UINT64_C(0x0101010101010101);
+  const uint32_t rows = a->table->rows;
+  const int32_t key = oa_otap_attrs_key(a, at);
+  uint32_t end = at + 1;
+  for (; keys != NULL && end + sizeof ones <= rows; end += sizeof ones) {
+    uint64_t types8;
+    uint64_t keys8;
+    memcpy(&types8, a->types + end, sizeof types8);
+    memcpy(&keys8, keys + end, sizeof keys8);
+    if (types8 != a->types[at] * ones || keys8 != keys[at] * ones) {
+      break;
+    }
+  }
+  while (end < rows && a->types[end] == a->types[at] &&
+         oa_otap_attrs_key(a, end) == key) {
+    end++;
+  }
+  return end;
+}
+
 /* --- rows that look like the one before --- */
 
-static void same_strings(const oa_otap_attrs *a, uint32_t at, uint32_t end,
-                         uint8_t *restrict same) {
-  const int32_t *keys = a->keys;
+/* The rows [AT, END) have the type and key of the row before. */
+static void mark_same(const oa_otap_attrs *a, uint32_t at, uint32_t end,
+                      uint8_t *restrict same) {
   const int32_t *strings = a->strings;
-  for (uint32_t i = at; i < end; i++) {
-    same[i] =
-        (uint8_t)((keys[i] == keys[i - 1]) & (strings[i] == strings[i - 1]));
-  }
-}
-
-static void same_integers(const oa_otap_attrs *a, uint32_t at, uint32_t end,
-                          uint8_t *restrict same) {
-  const int32_t *keys = a->keys;
   const uint64_t *integers = a->integers;
-  for (uint32_t i = at; i < end; i++) {
-    same[i] =
-        (uint8_t)((keys[i] == keys[i - 1]) & (integers[i] == integers[i - 1]));
-  }
-}
-
-static void same_others(const oa_otap_attrs *a, uint32_t at, uint32_t end,
-                        uint8_t *same) {
-  for (uint32_t i = at; i < end; i++) {
-    same[i] = a->keys[i] == a->keys[i - 1] &&
-              oa_otap_same_value(a->table, a->types[i], i);
+  const uint64_t *doubles = a->doubles;
+  const uint8_t type = a->types[at - 1];
+  if (type == OA_VALUE_STR) {
+    for (uint32_t i = at; i < end; i++) {
+      same[i] = strings[i] == strings[i - 1];
+    }
+  } else if (type == OA_VALUE_INT) {
+    for (uint32_t i = at; i < end; i++) {
+      same[i] = integers[i] == integers[i - 1];
+    }
+  } else if (type == OA_VALUE_DOUBLE) {
+    for (uint32_t i = at; i < end; i++) {
+      same[i] = oa_otap_same_double(doubles[i], doubles[i - 1]);
+    }
+  } else {
+    for (uint32_t i = at; i < end; i++) {
+      same[i] = oa_otap_same_value(a->table, type, i);
+    }
   }
 }
 
 /* The first row of a run never looks like the one before it. */
 static void read_same(const oa_otap_attrs *a, uint8_t *same) {
-  const uint32_t rows = a->table->rows;
-  for (uint32_t end, at = 0; at < rows; at = end) {
-    end = oa_otap_attrs_run(a->types, at, rows);
+  for (uint32_t end, at = 0; at < a->table->rows; at = end) {
+    end = oa_otap_attrs_run(a, at);
     same[at] = 0;
-    switch (a->types[at]) {
-      case OA_VALUE_STR:
-        same_strings(a, at + 1, end, same);
-        break;
-      case OA_VALUE_INT:
-        same_integers(a, at + 1, end, same);
-        break;
-      default:
-        same_others(a, at + 1, end, same);
-        break;
-    }
+    mark_same(a, at + 1, end, same);
   }
 }
 
@@ -153,7 +182,7 @@ static void read_same(const oa_otap_attrs *a, uint8_t *same) {
 static void count_types(oa_otap_attrs *a) {
   const uint32_t rows = a->table->rows;
   for (uint32_t end, at = 0; at < rows; at = end) {
-    end = oa_otap_attrs_run(a->types, at, rows);
+    end = oa_otap_types_run(a->types, at, rows);
     a->counts[a->types[at]] += end - at;
   }
 }
@@ -161,16 +190,13 @@ static void count_types(oa_otap_attrs *a) {
 static oa_status take_memory(const oa_otap_decoder *d, oa_otap_attrs *a,
                              uint8_t **same) {
   void *types = NULL;
-  void *keys = NULL;
   void *strings = NULL;
   void *block = NULL;
   const uint32_t rows = a->table->rows;
   OA_TRY(oa_scratch_get(d->scratch, rows, 1, &types));
-  OA_TRY(oa_scratch_get(d->scratch, rows, sizeof *a->keys, &keys));
   OA_TRY(oa_scratch_get(d->scratch, rows, sizeof *a->strings, &strings));
   OA_TRY(oa_scratch_get(d->scratch, rows, 1, &block));
   a->types = types;
-  a->keys = keys;
   a->strings = strings;
   *same = block;
   return OA_OK;
@@ -200,14 +226,11 @@ oa_status oa_otap_attrs_read(const oa_otap_decoder *d, oa_payload_type type,
                              oa_attrs *to, const oa_otap_ids *parents,
                              uint32_t parent_rows, oa_otap_attrs *out) {
   uint8_t *same = NULL;
-  uint32_t *ids = NULL;
   *out = (oa_otap_attrs){.table = oa_otap_table_of(d, type)};
   if (out->table == NULL) {
     return OA_OK;
   }
   OA_TRY(read_rows(d, out, to, &same));
-  OA_TRY(oa_otap_parents_read(out->table, OA_OTAP_ATTR_PARENT_ID, same,
-                              d->scratch, &ids, d->error));
-  return oa_otap_join_rows(out->table, ids, parents, parent_rows, d->scratch,
-                           &out->join, d->error);
+  return oa_otap_join_read(out->table, OA_OTAP_ATTR_PARENT_ID, same, parents,
+                           parent_rows, d->scratch, &out->join, d->error);
 }

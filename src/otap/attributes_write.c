@@ -49,11 +49,11 @@ static oa_status open_run(run *r) {
 
 /* --- rows to their places --- */
 
-/* The place of row I, which gets its key and type. */
-OA_INLINE size_t put_row(const run *r, const oa_otap_join *join,
-                         const int32_t *keys, uint8_t type, uint32_t i) {
+/* The place of row I, which gets KEY and TYPE. */
+OA_INLINE size_t put_row(const run *r, const oa_otap_join *join, int32_t key,
+                         uint8_t type, uint32_t i) {
   const size_t row = join->places[join->parents[i]]++;
-  memcpy(r->keys + row * sizeof keys[i], &keys[i], sizeof keys[i]);
+  memcpy(r->keys + row * sizeof key, &key, sizeof key);
   r->types[row] = type;
   if (r->seats != NULL) {
     r->seats[row - r->base] = (oa_otap_seat){.kind = r->kind, .row = i};
@@ -61,36 +61,38 @@ OA_INLINE size_t put_row(const run *r, const oa_otap_join *join,
   return row;
 }
 
-static void put_strings(const run *r, const oa_otap_attrs *a, uint32_t at,
-                        uint32_t end) {
+/* The rows [AT, END), which have KEY. */
+static void put_strings(const run *r, const oa_otap_attrs *a, int32_t key,
+                        uint32_t at, uint32_t end) {
   const run to = *r; /* stores of bytes could change any memory */
   const oa_otap_attrs from = *a;
   for (uint32_t i = at; i < end; i++) {
-    const size_t row = put_row(&to, &from.join, from.keys, OA_VALUE_STR, i);
+    const size_t row = put_row(&to, &from.join, key, OA_VALUE_STR, i);
     memcpy(to.strings + row * sizeof(int32_t), &from.strings[i],
            sizeof(int32_t));
   }
 }
 
-static void put_numbers(const run *r, const oa_otap_attrs *a, uint32_t at,
-                        uint32_t end) {
+static void put_numbers(const run *r, const oa_otap_attrs *a, int32_t key,
+                        uint32_t at, uint32_t end) {
   const run to = *r;
   const oa_otap_attrs from = *a;
   const uint8_t type = a->types[at];
   uint8_t *values = type == OA_VALUE_INT ? to.integers : to.doubles;
   const uint64_t *numbers = type == OA_VALUE_INT ? from.integers : from.doubles;
   for (uint32_t i = at; i < end; i++) {
-    const size_t row = put_row(&to, &from.join, from.keys, type, i);
+    const size_t row = put_row(&to, &from.join, key, type, i);
     memcpy(values + row * sizeof numbers[i], &numbers[i], sizeof numbers[i]);
   }
 }
 
-static void put_others(const run *r, const oa_otap_attrs *a, uint32_t at,
-                       uint32_t end) {
+static void put_others(const run *r, const oa_otap_attrs *a, int32_t key,
+                       uint32_t at, uint32_t end) {
   const oa_otap_column *bools = &a->table->columns[OA_OTAP_ATTR_BOOL];
+  const uint8_t type = a->types[at];
   for (uint32_t i = at; i < end; i++) {
-    const size_t row = put_row(r, &a->join, a->keys, a->types[i], i);
-    if (a->types[i] == OA_VALUE_BOOL && oa_otap_bool(bools, i)) {
+    const size_t row = put_row(r, &a->join, key, type, i);
+    if (type == OA_VALUE_BOOL && oa_otap_bool(bools, i)) {
       r->bools[row >> 3] |= (uint8_t)(1U << (row & 7));
     }
   }
@@ -99,19 +101,19 @@ static void put_others(const run *r, const oa_otap_attrs *a, uint32_t at,
 /* Writes every row to its place.  Values of variable length must come in
  * order, so they are not written here. */
 static void scatter(const run *r, const oa_otap_attrs *a) {
-  const uint32_t rows = a->join.rows;
-  for (uint32_t end, at = 0; at < rows; at = end) {
-    end = oa_otap_attrs_run(a->types, at, rows);
+  for (uint32_t end, at = 0; at < a->join.rows; at = end) {
+    const int32_t key = oa_otap_attrs_key(a, at);
+    end = oa_otap_attrs_run(a, at);
     switch (a->types[at]) {
       case OA_VALUE_STR:
-        put_strings(r, a, at, end);
+        put_strings(r, a, key, at, end);
         break;
       case OA_VALUE_INT:
       case OA_VALUE_DOUBLE:
-        put_numbers(r, a, at, end);
+        put_numbers(r, a, key, at, end);
         break;
       default:
-        put_others(r, a, at, end);
+        put_others(r, a, key, at, end);
         break;
     }
   }
@@ -119,41 +121,68 @@ static void scatter(const run *r, const oa_otap_attrs *a) {
 
 /* --- which rows hold a value --- */
 
-/* A bit for each of eight types: 1 when it is TYPE.  Types are below 128, so
- * that no byte's sum reaches into the next. */
-OA_INLINE uint64_t are_type(const uint8_t *types, uint8_t type) {
-  const uint64_t ones = UINT64_C(0x0101010101010101);
-  uint64_t eight;
-  memcpy(&eight, types, sizeof eight);
-  const uint64_t other = (eight ^ ones * type) + ones * 0x7F;
-  const uint64_t is = ~other >> 7 & ones;
-  return is * UINT64_C(0x0102040810204080) >> 56;
+/* The three bits of up to 64 types, each in a word of its own. */
+typedef struct planes {
+  uint64_t bits[3];
+} planes;
+
+/* The lowest bit of each of eight bytes. */
+OA_INLINE uint64_t low_bits(uint64_t eight) {
+  return (eight & UINT64_C(0x0101010101010101)) *
+             UINT64_C(0x0102040810204080) >>
+         56;
 }
 
-static uint64_t word_of(const uint8_t *types, unsigned count, uint8_t type) {
-  uint64_t word = 0;
+static planes planes_of(const uint8_t *types, unsigned count) {
+  planes p = {{0}};
   unsigned i = 0;
   for (; i + 8 <= count; i += 8) {
-    word |= are_type(types + i, type) << i;
+    uint64_t eight;
+    memcpy(&eight, types + i, sizeof eight);
+    p.bits[0] |= low_bits(eight) << i;
+    p.bits[1] |= low_bits(eight >> 1) << i;
+    p.bits[2] |= low_bits(eight >> 2) << i;
   }
   for (; i < count; i++) {
-    word |= (uint64_t)(types[i] == type) << i;
+    p.bits[0] |= (uint64_t)(types[i] & 1) << i;
+    p.bits[1] |= (uint64_t)(types[i] >> 1 & 1) << i;
+    p.bits[2] |= (uint64_t)(types[i] >> 2 & 1) << i;
+  }
+  return p;
+}
+
+/* Which of COUNT types are TYPE. */
+OA_INLINE uint64_t word_of(const planes *p, unsigned count, uint8_t type) {
+  uint64_t word = oa_ones(count);
+  for (unsigned bit = 0; bit < 3; bit++) {
+    word &= (type >> bit & 1) != 0 ? p->bits[bit] : ~p->bits[bit];
   }
   return word;
 }
 
-/* Column COLUMN holds the values of the rows of TYPE. */
-static void set_valid(const run *r, size_t column, uint8_t type) {
-  oa_column *to = &r->to->column[column];
-  if (r->counts[type] == 0) {
-    return;
+OA_INLINE void put_valid(const run *r, const planes *p, uint32_t at,
+                         unsigned count, size_t column, uint8_t type) {
+  if (r->counts[type] != 0) {
+    oa_bits_put(r->to->column[column].validity, at, count,
+                word_of(p, count, type));
   }
-  to->valid += r->counts[type];
+}
+
+static void set_valid(const run *r) {
+  oa_column *column = r->to->column;
   for (uint32_t i = 0; i < r->count; i += OA_WORD) {
     const unsigned count = oa_word_count(r->count - i);
-    oa_bits_put(to->validity, (int64_t)r->base + i, count,
-                word_of(r->types + r->base + i, count, type));
+    const uint32_t at = r->base + i;
+    const planes p = planes_of(r->types + at, count);
+    put_valid(r, &p, at, count, OA_ATTR_STR, OA_VALUE_STR);
+    put_valid(r, &p, at, count, OA_ATTR_INT, OA_VALUE_INT);
+    put_valid(r, &p, at, count, OA_ATTR_DOUBLE, OA_VALUE_DOUBLE);
+    put_valid(r, &p, at, count, OA_ATTR_BOOL, OA_VALUE_BOOL);
   }
+  column[OA_ATTR_STR].valid += r->counts[OA_VALUE_STR];
+  column[OA_ATTR_INT].valid += r->counts[OA_VALUE_INT];
+  column[OA_ATTR_DOUBLE].valid += r->counts[OA_VALUE_DOUBLE];
+  column[OA_ATTR_BOOL].valid += r->counts[OA_VALUE_BOOL];
 }
 
 /* --- values of variable length --- */
@@ -208,10 +237,7 @@ static oa_status write_items(const oa_otap_decoder *d, oa_attrs *to,
       scatter(&r, &kinds[k]);
     }
   }
-  set_valid(&r, OA_ATTR_STR, OA_VALUE_STR);
-  set_valid(&r, OA_ATTR_INT, OA_VALUE_INT);
-  set_valid(&r, OA_ATTR_DOUBLE, OA_VALUE_DOUBLE);
-  set_valid(&r, OA_ATTR_BOOL, OA_VALUE_BOOL);
+  set_valid(&r);
   for (uint32_t i = 0; variable && i < count; i++) {
     const oa_otap_seat *seat = &r.seats[i];
     OA_TRY(put_variable(d, to, &kinds[seat->kind], seat->row));
@@ -281,7 +307,7 @@ oa_status oa_otap_attrs_append(const oa_otap_decoder *d, oa_attrs *to,
     default:
       break;
   }
-  oa_put_u32(table, &column[OA_ATTR_KEY], (uint32_t)a->keys[i]);
+  oa_put_u32(table, &column[OA_ATTR_KEY], (uint32_t)oa_otap_attrs_key(a, i));
   oa_put_u8(table, &column[OA_ATTR_TYPE], a->types[i]);
   table->length++;
   return OA_OK;

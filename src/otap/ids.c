@@ -167,6 +167,33 @@ static oa_status index_sorted(const oa_otap_table *table,
   return OA_OK;
 }
 
+/* True when every row's id, which is plain or a delta, is one more than that
+ * of the row before; *FIRST is that of row 0. */
+static bool in_order(const oa_otap_column *column, uint32_t rows,
+                     uint32_t *first) {
+  const bool plain = column->encoding == OA_ENCODING_PLAIN;
+  const uint32_t mask = mask_of(column);
+  const uint16_t *narrow = column->array->values;
+  const uint32_t *wide = column->array->values;
+  uint32_t other = 0;
+  if (rows == 0 || rows > mask || column->index_width > 0 ||
+      oa_otap_has_nulls(column)) {
+    return false;
+  }
+  if (column->field->type == OA_TYPE_UINT16) {
+    *first = narrow[0];
+    for (uint32_t i = 1; i < rows; i++) {
+      other |= narrow[i] ^ (plain ? *first + i : 1);
+    }
+  } else {
+    *first = wide[0];
+    for (uint32_t i = 1; i < rows; i++) {
+      other |= wide[i] ^ (plain ? *first + i : 1);
+    }
+  }
+  return other == 0 && *first <= mask - rows;
+}
+
 oa_status oa_otap_ids_index(const oa_otap_table *table, size_t number,
                             oa_scratch *scratch, oa_otap_ids *out,
                             oa_error *error) {
@@ -174,6 +201,10 @@ oa_status oa_otap_ids_index(const oa_otap_table *table, size_t number,
   uint32_t *ids = NULL;
   *out = (oa_otap_ids){0};
   if (!oa_otap_has(column)) {
+    return OA_OK;
+  }
+  if (in_order(column, table->rows, &out->first)) {
+    out->span = table->rows;
     return OA_OK;
   }
   OA_TRY(oa_otap_ids_read(table, number, scratch, &ids));

@@ -19,7 +19,8 @@ enum { OA_OTAP_NO_ROW = -1 };
 
 /* Which row has an id. */
 typedef struct oa_otap_ids {
-  const uint32_t *rows; /* of the ids [first, first + span), or NO_ROW */
+  const uint32_t *rows; /* of the ids [first, first + span), or NO_ROW; NULL:
+                           they are the rows in order */
   uint32_t first;
   uint32_t span;
   const uint64_t *sorted; /* ids far apart: id and row, by id */
@@ -44,10 +45,12 @@ oa_status oa_otap_ids_index(const oa_otap_table *table, size_t number,
                             oa_error *error);
 
 /* The row with ID, or OA_OTAP_NO_ROW. */
-static inline int64_t oa_otap_ids_find(const oa_otap_ids *ids, uint32_t id) {
+OA_INLINE int64_t oa_otap_ids_find(const oa_otap_ids *ids, uint32_t id) {
   if (ids->sorted == NULL) {
     const uint32_t at = id - ids->first;
-    return at < ids->span ? (int64_t)(int32_t)ids->rows[at] : OA_OTAP_NO_ROW;
+    return at >= ids->span     ? OA_OTAP_NO_ROW
+           : ids->rows == NULL ? (int64_t)at
+                               : (int64_t)(int32_t)ids->rows[at];
   }
   uint32_t low = 0;
   uint32_t high = ids->count;

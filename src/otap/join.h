@@ -35,6 +35,13 @@ oa_status oa_otap_join_rows(const oa_otap_table *table, uint32_t *parent_ids,
                             oa_scratch *scratch, oa_otap_join *out,
                             oa_error *error);
 
+/* Reads column NUMBER of TABLE, its parent_id, and finds the parents, both as
+ * oa_otap_parents_read() and oa_otap_join_rows() do. */
+oa_status oa_otap_join_read(const oa_otap_table *table, size_t number,
+                            const uint8_t *same, const oa_otap_ids *parents,
+                            uint32_t parent_rows, oa_scratch *scratch,
+                            oa_otap_join *out, oa_error *error);
+
 /* Gives list column LIST of TABLE its runs, for the COUNT rows from BASE on:
  * row i is made from seat i, or from parent row i when SEATS is NULL.  JOINS
  * are by kind; a NULL one has no children.  Returns how many items there are

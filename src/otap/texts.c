@@ -5,7 +5,7 @@
 
 enum {
   /* Searches under way: as long as memory takes to come near. */
-  AHEAD = 16,
+  AHEAD = 32,
   /* What a place of numbers or OUT holds that has no number yet. */
   UNKNOWN = -1, /* and what a null has */
   WANTED = -2,  /* it is on its way */
@@ -69,46 +69,49 @@ oa_status oa_otap_texts_open(oa_otap_texts *out, const oa_otap_table *table,
 typedef struct search {
   const uint8_t *text;
   size_t len;
-  uint32_t hash;
   int32_t *place;
 } search;
 
 typedef struct queue {
   const oa_otap_texts *texts;
-  uint32_t begun;
-  uint32_t ended;
+  uint32_t count;
   search searches[AHEAD];
 } queue;
 
-static void end_one(queue *q) {
-  const search *s = &q->searches[q->ended++ % AHEAD];
+/* Ends all that are under way. */
+__attribute__((noinline)) static void end_all(queue *q) {
   const oa_otap_texts *t = q->texts;
-  /* Without memory it stays unknown, and the message fails. */
-  *s->place = oa_column_intern_hashed(t->into, t->to, s->text, s->len, s->hash);
-  if (t->numbers != NULL && *s->place >= 0) {
-    t->column->map->missing--;
+  const oa_dict *dict = t->to->dict;
+  uint32_t hashes[AHEAD];
+  uint32_t found = 0;
+  for (uint32_t i = 0; i < q->count; i++) {
+    const search *s = &q->searches[i];
+    hashes[i] = oa_dict_hash(dict, s->text, s->len);
+    oa_dict_prefetch(dict, hashes[i]);
   }
+  for (uint32_t i = 0; i < q->count; i++) {
+    const search *s = &q->searches[i];
+    const int32_t number =
+        oa_column_intern_hashed(t->into, t->to, s->text, s->len, hashes[i]);
+    /* Without memory it stays unknown, and the message fails. */
+    *s->place = number;
+    found += number >= 0;
+  }
+  if (t->numbers != NULL) {
+    t->column->map->missing -= found;
+  }
+  q->count = 0;
 }
 
-static void end_all(queue *q) {
-  while (q->ended != q->begun) {
-    end_one(q);
+/* Begins to search for the text at AT of VALUES. */
+OA_INLINE void begin_one(queue *q, const oa_array *values, size_t at,
+                         int32_t *place) {
+  if (q->count == AHEAD) {
+    end_all(q);
   }
-}
-
-/* Begins to search for the text at AT of the column's values. */
-__attribute__((noinline)) static void begin_one(queue *q, size_t at,
-                                                int32_t *place) {
-  const oa_dict *dict = q->texts->to->dict;
-  if (q->begun - q->ended == AHEAD) {
-    end_one(q);
-  }
-  search *s = &q->searches[q->begun++ % AHEAD];
-  s->text =
-      oa_array_bytes(oa_otap_values(q->texts->column), (int64_t)at, &s->len);
-  s->hash = oa_dict_hash(dict, s->text, s->len);
+  search *s = &q->searches[q->count++];
+  s->text = oa_array_bytes(values, (int64_t)at, &s->len);
   s->place = place;
-  oa_dict_prefetch(dict, s->hash);
   *place = WANTED;
 }
 
@@ -122,58 +125,96 @@ OA_INLINE size_t index_at(const void *indices, size_t width, uint32_t i) {
                       : (size_t)((const uint64_t *)indices)[i];
 }
 
-OA_INLINE void read_indices(queue *q, uint32_t begin, uint32_t end,
-                            size_t width, bool nulls, int32_t *out) {
+OA_INLINE void find_indices(queue *q, uint32_t begin, uint32_t end,
+                            size_t width, bool nulls) {
   const oa_otap_column column = *q->texts->column;
   const void *indices = column.array->values;
   int32_t *numbers = q->texts->numbers;
-  for (uint32_t i = begin; column.map->missing > 0 && i < end; i++) {
+  size_t missing = column.map->missing;
+  for (uint32_t i = begin; missing > 0 && i < end; i++) {
     if (nulls && oa_otap_is_null(&column, i)) {
       continue;
     }
     const size_t at = index_at(indices, width, i);
     if (numbers[at] == UNKNOWN) {
-      begin_one(q, at, &numbers[at]);
+      begin_one(q, column.array->dictionary, at, &numbers[at]);
+      missing--;
     }
   }
   end_all(q);
+}
+
+void oa_otap_texts_find(const oa_otap_texts *texts, uint32_t begin,
+                        uint32_t end) {
+  const oa_otap_column *column = texts->column;
+  const size_t width = column->index_width;
+  queue q;
+  q.texts = texts;
+  q.count = 0;
+  if (column->map->missing == 0) {
+    return;
+  }
+  if (oa_otap_has_nulls(column) && !oa_otap_all_set(column, begin, end)) {
+    find_indices(&q, begin, end, width, true);
+  } else if (width == 1) {
+    find_indices(&q, begin, end, 1, false);
+  } else if (width == 2) {
+    find_indices(&q, begin, end, 2, false);
+  } else {
+    find_indices(&q, begin, end, width, false);
+  }
+}
+
+OA_INLINE void read_indices(const oa_otap_texts *texts, uint32_t begin,
+                            uint32_t end, size_t width, bool nulls,
+                            int32_t *out) {
+  const oa_otap_column column = *texts->column;
+  const void *indices = column.array->values;
+  const int32_t *numbers = texts->numbers;
   for (uint32_t i = begin; i < end; i++) {
     out[i] = nulls && oa_otap_is_null(&column, i)
                  ? UNKNOWN
                  : numbers[index_at(indices, width, i)];
+    /* Not to be made a loop of vectors: they would be put together number by
+     * number. */
+    __asm__ volatile("");
   }
 }
 
-static void read_encoded(queue *q, uint32_t begin, uint32_t end, bool nulls,
-                         int32_t *out) {
-  const size_t width = q->texts->column->index_width;
+static void read_encoded(const oa_otap_texts *texts, uint32_t begin,
+                         uint32_t end, bool nulls, int32_t *out) {
+  const size_t width = texts->column->index_width;
+  oa_otap_texts_find(texts, begin, end);
   if (nulls) {
-    read_indices(q, begin, end, width, true, out);
+    read_indices(texts, begin, end, width, true, out);
   } else if (width == 1) {
-    read_indices(q, begin, end, 1, false, out);
+    read_indices(texts, begin, end, 1, false, out);
   } else if (width == 2) {
-    read_indices(q, begin, end, 2, false, out);
+    read_indices(texts, begin, end, 2, false, out);
   } else {
-    read_indices(q, begin, end, width, false, out);
+    read_indices(texts, begin, end, width, false, out);
   }
 }
 
 /* --- columns without --- */
 
 /* Senders sort their rows, so that equal texts often follow each other. */
-static void read_plain(queue *q, uint32_t begin, uint32_t end, bool nulls,
-                       int32_t *out) {
-  const oa_otap_column column = *q->texts->column;
+static void read_plain(const oa_otap_texts *texts, uint32_t begin, uint32_t end,
+                       bool nulls, int32_t *out) {
+  const oa_otap_column column = *texts->column;
+  queue q;
+  q.texts = texts;
+  q.count = 0;
   for (uint32_t i = begin; i < end; i++) {
     if (nulls && oa_otap_is_null(&column, i)) {
       out[i] = UNKNOWN;
     } else if (i > begin && oa_otap_same_bytes(&column, i, i - 1)) {
       out[i] = REPEATED;
     } else {
-      begin_one(q, i, &out[i]);
+      begin_one(&q, column.array, i, &out[i]);
     }
   }
-  end_all(q);
+  end_all(&q);
   for (uint32_t i = begin; i < end; i++) {
     out[i] = out[i] == REPEATED ? out[i - 1] : out[i];
   }
@@ -181,19 +222,15 @@ static void read_plain(queue *q, uint32_t begin, uint32_t end, bool nulls,
 
 void oa_otap_texts_read(const oa_otap_texts *texts, uint32_t begin,
                         uint32_t end, int32_t *out) {
-  queue q;
-  q.texts = texts;
-  q.begun = 0;
-  q.ended = 0;
   const oa_otap_column *column = texts->column;
   const bool nulls =
       oa_otap_has_nulls(column) && !oa_otap_all_set(column, begin, end);
   if (!oa_otap_has(column)) {
     memset(out + begin, 0xFF, (end - begin) * sizeof *out);
   } else if (texts->numbers != NULL) {
-    read_encoded(&q, begin, end, nulls, out);
+    read_encoded(texts, begin, end, nulls, out);
   } else {
-    read_plain(&q, begin, end, nulls, out);
+    read_plain(texts, begin, end, nulls, out);
   }
 }
 

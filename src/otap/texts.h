@@ -4,8 +4,8 @@
  *
  * A text of a dictionary is searched for once, for as long as both
  * dictionaries only grow.  Searches wait for memory most of their time, so
- * they are not done one after the other: each is begun some texts before its
- * end, while others are on their way.
+ * they are not done one after the other: those of some texts are all begun
+ * before the first one is ended.
  *
  * Private to otap/.  One thread at a time.
  */
@@ -34,6 +34,11 @@ oa_status oa_otap_texts_open(oa_otap_texts *out, const oa_otap_table *table,
  * -1. */
 void oa_otap_texts_read(const oa_otap_texts *texts, uint32_t begin,
                         uint32_t end, int32_t *out);
+
+/* Only finds them, in a column with a dictionary: they are in TEXTS->numbers
+ * then, at the rows' indices. */
+void oa_otap_texts_find(const oa_otap_texts *texts, uint32_t begin,
+                        uint32_t end);
 
 /* *REPAIRED (may be NULL) says whether equal numbers may mean different texts.
  * OA_ERR_NOMEM: a search before had no memory. */

@@ -90,20 +90,22 @@ static void dictionaries_of_all_widths_say_the_same(void **state) {
   }
 }
 
-/* A dictionary may hold a string twice: runs go by value, not by index. */
-static void equal_strings_with_two_indices_are_a_run(void **state) {
+/* A dictionary may hold a text twice: runs go by value, not by index. */
+static void equal_texts_with_two_indices_are_a_run(void **state) {
   (void)state;
-  message m = {0};
-  table spans = {0};
-  table attrs = {0};
-  oa_array strings;
   static const uint8_t indices[] = {0, 1, 2, 3};
-  two_spans(&spans);
-  string_attributes(&attrs);
-  encode(&attrs.columns[3], &strings, 4, OA_TYPE_UINT8, indices);
-  put_table(&m, OA_PAYLOAD_SPANS, &spans, 2);
-  put_table(&m, OA_PAYLOAD_SPAN_ATTRS, &attrs, 4);
-  expect_spans(&m, four_strings);
+  for (size_t i = 0; i < 2; i++) {
+    message m = {0};
+    table spans = {0};
+    table attrs = {0};
+    oa_array texts;
+    two_spans(&spans);
+    string_attributes(&attrs);
+    encode(&attrs.columns[i == 0 ? 1 : 3], &texts, 4, OA_TYPE_UINT8, indices);
+    put_table(&m, OA_PAYLOAD_SPANS, &spans, 2);
+    put_table(&m, OA_PAYLOAD_SPAN_ATTRS, &attrs, 4);
+    expect_spans(&m, four_strings);
+  }
 }
 
 static void broken_strings(oa_emit *e, int span) {
@@ -251,6 +253,8 @@ static void encodings_are_honored(void **state) {
   (void)state;
   static const oa_key_value plain = {"encoding", "plain"};
   static const oa_key_value delta = {"encoding", "delta"};
+  static const uint16_t far[] = {3, 7};
+  static const uint16_t near[] = {3, 4};
   for (int i = 0; i < 2; i++) {
     message m = {0};
     table spans = {0};
@@ -259,12 +263,13 @@ static void encodings_are_honored(void **state) {
     string_attributes(&attrs);
     column *ids = &spans.columns[0];
     column *parents = &attrs.columns[0];
-    /* 3 and 7 as they are; parents as they are, or each to the one before. */
-    ids->array.values = (const uint16_t[]){3, 7};
+    /* 3 and 7, or 3 and 4, as they are; parents as they are, or each to the one
+     * before. */
+    ids->array.values = i == 0 ? far : near;
     ids->field.metadata = &plain;
     ids->field.metadata_count = 1;
     static const uint16_t as_plain[] = {3, 7, 3, 7};
-    static const uint16_t as_delta[] = {3, 4, 65532, 4};
+    static const uint16_t as_delta[] = {3, 1, 65535, 1};
     parents->array.values = i == 0 ? as_plain : as_delta;
     parents->field.metadata = i == 0 ? &plain : &delta;
     parents->field.metadata_count = 1;
@@ -297,19 +302,36 @@ static void a_null_id_neither_uses_nor_changes_the_sum(void **state) {
   expect_spans(&m, only_second);
 }
 
-static void ids_wrap_at_sixteen_bits(void **state) {
-  (void)state;
+/* Ids are differences, those of the attributes' parents in runs. */
+static void expect_ids(const uint16_t *ids, const uint16_t *parents) {
   message m = {0};
   table spans = {0};
   table attrs = {0};
   two_spans(&spans);
   string_attributes(&attrs);
-  /* 65535, then 65535 + 2 = 1. */
-  spans.columns[0].array.values = (const uint16_t[]){65535, 2};
-  attrs.columns[0].array.values = (const uint16_t[]){65535, 2, 65535, 1};
+  spans.columns[0].array.values = ids;
+  attrs.columns[0].array.values = parents;
   put_table(&m, OA_PAYLOAD_SPANS, &spans, 2);
   put_table(&m, OA_PAYLOAD_SPAN_ATTRS, &attrs, 4);
   expect_spans(&m, four_strings);
+}
+
+static void ids_wrap_at_sixteen_bits(void **state) {
+  (void)state;
+  /* 65535, then 65535 + 2 = 1, or 65535 + 1 = 0. */
+  expect_ids((const uint16_t[]){65535, 2},
+             (const uint16_t[]){65535, 2, 65535, 1});
+  expect_ids((const uint16_t[]){65535, 1},
+             (const uint16_t[]){65535, 1, 65535, 0});
+}
+
+static void ids_may_rise_by_one_from_anywhere(void **state) {
+  (void)state;
+  expect_ids((const uint16_t[]){5, 1}, (const uint16_t[]){5, 1, 5, 6});
+  expect_ids((const uint16_t[]){65532, 1},
+             (const uint16_t[]){65532, 1, 65532, 65533});
+  expect_ids((const uint16_t[]){65534, 1},
+             (const uint16_t[]){65534, 1, 65534, 65535});
 }
 
 /* --- events and links --- */
@@ -452,7 +474,7 @@ int main(void) {
       cmocka_unit_test(columns_that_are_left_out_are_absent),
       cmocka_unit_test(parents_of_attributes_are_differences_in_runs),
       cmocka_unit_test(dictionaries_of_all_widths_say_the_same),
-      cmocka_unit_test(equal_strings_with_two_indices_are_a_run),
+      cmocka_unit_test(equal_texts_with_two_indices_are_a_run),
       cmocka_unit_test(repaired_strings_are_compared_as_they_came),
       cmocka_unit_test(doubles_are_compared_as_numbers),
       cmocka_unit_test(every_type_of_value_is_read),
@@ -460,6 +482,7 @@ int main(void) {
       cmocka_unit_test(encodings_are_honored),
       cmocka_unit_test(a_null_id_neither_uses_nor_changes_the_sum),
       cmocka_unit_test(ids_wrap_at_sixteen_bits),
+      cmocka_unit_test(ids_may_rise_by_one_from_anywhere),
       cmocka_unit_test(events_and_links_go_by_name_and_trace_id),
       cmocka_unit_test(statuses_are_present_without_members),
       cmocka_unit_test(ends_are_sums_that_wrap),
