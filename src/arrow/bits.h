@@ -69,6 +69,24 @@ OA_INLINE void oa_bits_put(uint8_t *bits, int64_t at, unsigned count,
   }
 }
 
+/* Sets the bits [FROM, TO) of BITS. */
+static inline void oa_bits_fill(uint8_t *bits, uint32_t from, uint32_t to) {
+  if (from >= to) {
+    return;
+  }
+  const uint32_t first = from >> 3;
+  const uint32_t last = (to - 1) >> 3;
+  const uint8_t head = (uint8_t)(0xFFU << (from & 7));
+  const uint8_t tail = (uint8_t)(0xFFU >> (7 - ((to - 1) & 7)));
+  if (first == last) {
+    bits[first] |= head & tail;
+    return;
+  }
+  bits[first] |= head;
+  memset(bits + first + 1, 0xFF, last - first - 1);
+  bits[last] |= tail;
+}
+
 /* Which of the COUNT rows of ARRAY from AT on hold a value. */
 OA_INLINE uint64_t oa_valid_word(const oa_array *array, int64_t at,
                                  unsigned count) {

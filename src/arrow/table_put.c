@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Values: of the row to come, and of many rows at once. */
+#include "arrow/bits.h"
 #include "arrow/table_impl.h"
 #include "base/text.h"
 
@@ -105,8 +106,8 @@ void oa_put_list(oa_table *table, oa_column *column) {
 static void mark_valid(oa_column *column, uint32_t from, uint32_t to) {
   column->valid += to - from;
   column->filled = to;
-  for (uint32_t row = from; column->gaps && row < to; row++) {
-    oa_bits_set(column->validity, row);
+  if (column->gaps) {
+    oa_bits_fill(column->validity, from, to);
   }
 }
 
@@ -116,8 +117,8 @@ void oa_fill_bool(oa_table *table, oa_column *column, uint32_t from,
   if (from == to || !oa_column_catch_up(table, column, from)) {
     return;
   }
-  for (uint32_t row = from; value && row < to; row++) {
-    oa_bits_set(column->values, row);
+  if (value) {
+    oa_bits_fill(column->values, from, to);
   }
   mark_valid(column, from, to);
 }
@@ -132,17 +133,15 @@ void oa_fill_u8(oa_table *table, oa_column *column, uint32_t from,
   mark_valid(column, from, to);
 }
 
-/* Inlined with a constant SIZE, so that the copy is a store. */
-OA_INLINE void fill_rows(oa_table *table, oa_column *column, uint32_t from,
-                         uint32_t to, const void *value, size_t size) {
+/* The place of row FROM of a run that is written next; NULL: there is none, or
+ * no memory. */
+static uint8_t *open_rows(oa_table *table, oa_column *column, uint32_t from,
+                          uint32_t to, size_t size) {
   if (from == to || !oa_column_catch_up(table, column, from)) {
-    return;
-  }
-  uint8_t *at = column->values + (size_t)from * size;
-  for (uint32_t row = from; row < to; row++, at += size) {
-    memcpy(at, value, size);
+    return NULL;
   }
   mark_valid(column, from, to);
+  return column->values + (size_t)from * size;
 }
 
 void oa_fill_u32(oa_table *table, oa_column *column, uint32_t from,
@@ -152,7 +151,11 @@ void oa_fill_u32(oa_table *table, oa_column *column, uint32_t from,
 
 void oa_fill_u32_to(oa_table *table, oa_column *column, uint32_t from,
                     uint32_t to, uint32_t value) {
-  fill_rows(table, column, from, to, &value, sizeof value);
+  uint8_t *at = open_rows(table, column, from, to, sizeof value);
+  const uint32_t count = at == NULL ? 0 : to - from;
+  for (uint32_t i = 0; i < count; i++) {
+    memcpy(at + i * sizeof value, &value, sizeof value);
+  }
 }
 
 void oa_fill_u64(oa_table *table, oa_column *column, uint32_t from,
@@ -162,5 +165,9 @@ void oa_fill_u64(oa_table *table, oa_column *column, uint32_t from,
 
 void oa_fill_u64_to(oa_table *table, oa_column *column, uint32_t from,
                     uint32_t to, uint64_t value) {
-  fill_rows(table, column, from, to, &value, sizeof value);
+  uint8_t *at = open_rows(table, column, from, to, sizeof value);
+  const uint32_t count = at == NULL ? 0 : to - from;
+  for (uint32_t i = 0; i < count; i++) {
+    memcpy(at + i * sizeof value, &value, sizeof value);
+  }
 }

@@ -16,6 +16,15 @@ oa_status oa_otap_refuse(const oa_otap_decoder *d, const oa_otap_table *table,
                       table->info->name, row, text);
 }
 
+bool oa_otap_is_sorted(const oa_otap_join *join) {
+  const uint32_t *parents = join->parents;
+  uint32_t falls = 0;
+  for (uint32_t i = 1; i < join->rows; i++) {
+    falls |= parents[i] < parents[i - 1];
+  }
+  return falls == 0;
+}
+
 /* --- columns in scratch memory --- */
 
 oa_status oa_otap_get_u32s(const oa_otap_decoder *d, const oa_otap_table *table,
@@ -36,6 +45,20 @@ oa_status oa_otap_get_u64s(const oa_otap_decoder *d, const oa_otap_table *table,
   return OA_OK;
 }
 
+oa_status oa_otap_view_u64s(const oa_otap_decoder *d,
+                            const oa_otap_table *table, size_t column,
+                            const uint64_t **out) {
+  const oa_otap_column *from = &table->columns[column];
+  uint64_t *copy = NULL;
+  if (!oa_otap_has_nulls(from) && from->index_width == 0) {
+    *out = from->array->values;
+    return OA_OK;
+  }
+  OA_TRY(oa_otap_get_u64s(d, table, column, &copy));
+  *out = copy;
+  return OA_OK;
+}
+
 oa_status oa_otap_get_texts(const oa_otap_decoder *d,
                             const oa_otap_table *table, size_t column,
                             oa_table *into, size_t to, int32_t **out) {
@@ -53,16 +76,13 @@ oa_status oa_otap_get_valid(const oa_otap_decoder *d,
                             const oa_otap_table *table, size_t column,
                             uint8_t **out) {
   void *block = NULL;
-  OA_TRY(oa_scratch_get(d->scratch, table->rows, 1, &block));
-  uint8_t *valid = block;
+  OA_TRY(oa_scratch_get_zeroed(d->scratch, table->rows / 8 + 1, 1, &block));
   for (uint32_t i = 0; i < table->rows; i += OA_WORD) {
     const unsigned part = oa_word_count(table->rows - i);
-    const uint64_t word = oa_otap_valid_word(&table->columns[column], i, part);
-    for (unsigned j = 0; j < part; j++) {
-      valid[i + j] = word >> j & 1;
-    }
+    oa_bits_put(block, i, part,
+                oa_otap_valid_word(&table->columns[column], i, part));
   }
-  *out = valid;
+  *out = block;
   return OA_OK;
 }
 
@@ -72,9 +92,9 @@ oa_status oa_otap_copy_times(const oa_otap_decoder *d,
                              const oa_otap_table *table, size_t column,
                              size_t to) {
   oa_table *root = &d->builder->root;
-  uint64_t *times = NULL;
+  const uint64_t *times = NULL;
   if (oa_otap_has(&table->columns[column])) {
-    OA_TRY(oa_otap_get_u64s(d, table, column, &times));
+    OA_TRY(oa_otap_view_u64s(d, table, column, &times));
     oa_otap_put_times(root, &root->columns[to], root->length, table->rows,
                       times);
   }

@@ -33,6 +33,9 @@ oa_status oa_otap_refuse(const oa_otap_decoder *d, const oa_otap_table *table,
                          uint32_t row, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* True when the children stand in the order of their parents' rows. */
+bool oa_otap_is_sorted(const oa_otap_join *join);
+
 /* --- values of a column in scratch memory (decode.c) --- */
 
 oa_status oa_otap_get_u32s(const oa_otap_decoder *d, const oa_otap_table *table,
@@ -40,12 +43,17 @@ oa_status oa_otap_get_u32s(const oa_otap_decoder *d, const oa_otap_table *table,
 oa_status oa_otap_get_u64s(const oa_otap_decoder *d, const oa_otap_table *table,
                            size_t column, uint64_t **out);
 
+/* The same where they are, when they can be read there. */
+oa_status oa_otap_view_u64s(const oa_otap_decoder *d,
+                            const oa_otap_table *table, size_t column,
+                            const uint64_t **out);
+
 /* Numbers in the dictionary of column TO of INTO. */
 oa_status oa_otap_get_texts(const oa_otap_decoder *d,
                             const oa_otap_table *table, size_t column,
                             oa_table *into, size_t to, int32_t **out);
 
-/* A byte for each row: 1 when it is not null. */
+/* A bit for each row: 1 when it is not null. */
 oa_status oa_otap_get_valid(const oa_otap_decoder *d,
                             const oa_otap_table *table, size_t column,
                             uint8_t **out);

@@ -120,11 +120,12 @@ static bool are_texts(const oa_otap_table *logs, uint32_t begin, uint32_t end) {
   const uint8_t *bytes = text->array->values;
   const int32_t first = offsets[begin];
   const int32_t last = offsets[end];
-  for (uint32_t i = begin; i < end; i++) {
-    const int32_t at = offsets[i];
-    if (at < last && (bytes[at] & 0xC0) == 0x80) {
-      return false;
-    }
+  uint32_t inside = 0; /* texts that begin inside a character */
+  for (uint32_t i = begin; i < end && offsets[i] < last; i++) {
+    inside += (bytes[offsets[i]] & 0xC0) == 0x80;
+  }
+  if (inside > 0) {
+    return false;
   }
   return first == last || oa_utf8_valid(bytes + first, (size_t)(last - first));
 }
@@ -152,8 +153,10 @@ static oa_status put_texts(oa_table *root, const oa_otap_table *logs,
     return OA_ERR_NOMEM;
   }
   memset(types, OA_VALUE_STR, count);
+  const int32_t *ends = offsets + begin + 1;
+  int32_t *to = column->offsets + row + 1;
   for (uint32_t i = 0; i < count; i++) {
-    column->offsets[row + 1 + i] = base + offsets[begin + 1 + i];
+    to[i] = base + ends[i];
   }
   return size == 0
              ? OA_OK

@@ -34,24 +34,15 @@ static uint32_t kind_of(uint32_t metric_type) {
 
 /* --- which row is which --- */
 
-static oa_status read_points(const oa_otap_decoder *d, const oa_otap_ids *ids,
-                             uint32_t kind, oa_otap_metrics *m) {
-  oa_otap_points *p = &m->points[kind];
-  uint32_t *parents = NULL;
-  void *rows = NULL;
-  *p = (oa_otap_points){.table = oa_otap_table_of(d, point_types[kind])};
-  if (p->table == NULL) {
-    return OA_OK;
+/* All points of KIND belong to metrics that have such points. */
+static oa_status check_kind(const oa_otap_decoder *d, const oa_otap_metrics *m,
+                            uint32_t kind) {
+  const oa_otap_points *p = &m->points[kind];
+  bool others = false;
+  for (uint32_t i = 0; i < m->table->rows; i++) {
+    others |= p->join.places[i] > 0 && kind_of(m->types[i]) != kind;
   }
-  OA_TRY(oa_otap_parents_read(p->table, OA_OTAP_POINT_PARENT_ID, NULL,
-                              d->scratch, &parents, d->error));
-  OA_TRY(oa_otap_join_rows(p->table, parents, ids, m->table->rows, d->scratch,
-                           &p->join, d->error));
-  OA_TRY(oa_otap_ids_index(p->table, OA_OTAP_POINT_ID, d->scratch, &p->ids,
-                           d->error));
-  OA_TRY(oa_scratch_get(d->scratch, p->table->rows, sizeof *p->rows, &rows));
-  p->rows = rows;
-  for (uint32_t i = 0; i < p->table->rows; i++) {
+  for (uint32_t i = 0; others && i < p->table->rows; i++) {
     const uint32_t type = m->types[p->join.parents[i]];
     if (kind_of(type) != kind) {
       return oa_otap_refuse(d, p->table, i,
@@ -61,6 +52,27 @@ static oa_status read_points(const oa_otap_decoder *d, const oa_otap_ids *ids,
     }
   }
   return OA_OK;
+}
+
+static oa_status read_points(const oa_otap_decoder *d, const oa_otap_ids *ids,
+                             uint32_t kind, oa_otap_metrics *m) {
+  oa_otap_points *p = &m->points[kind];
+  uint32_t *parents = NULL;
+  void *runs = NULL;
+  *p = (oa_otap_points){.table = oa_otap_table_of(d, point_types[kind]),
+                        .in_order = true};
+  if (p->table == NULL) {
+    return OA_OK;
+  }
+  OA_TRY(oa_otap_parents_read(p->table, OA_OTAP_POINT_PARENT_ID, NULL,
+                              d->scratch, &parents, d->error));
+  OA_TRY(oa_otap_join_rows(p->table, parents, ids, m->table->rows, d->scratch,
+                           &p->join, d->error));
+  OA_TRY(oa_otap_ids_index(p->table, OA_OTAP_POINT_ID, d->scratch, &p->ids,
+                           d->error));
+  OA_TRY(oa_scratch_get(d->scratch, p->table->rows, sizeof *p->runs, &runs));
+  p->runs = runs;
+  return check_kind(d, m, kind);
 }
 
 static oa_status read_types(const oa_otap_decoder *d, oa_otap_metrics *m) {
@@ -75,40 +87,73 @@ static oa_status read_types(const oa_otap_decoder *d, oa_otap_metrics *m) {
   return OA_OK;
 }
 
-/* Counts the rows of each metric; the joins then say where they begin. */
+/* The next COUNT points of P become the rows from TO on. */
+static void add_run(oa_otap_points *p, uint32_t to, uint32_t count) {
+  uint32_t from = 0;
+  if (p->run_count > 0) {
+    oa_otap_run *last = &p->runs[p->run_count - 1];
+    from = last->from + last->count;
+    if (to == last->to + last->count) {
+      last->count += count;
+      return;
+    }
+    p->in_order &= to > last->to;
+  }
+  p->runs[p->run_count++] = (oa_otap_run){from, to, count};
+}
+
+/* Counts the rows of each metric, and says which of them the points get. */
+static void place_points(oa_otap_metrics *m) {
+  bool sorted[OA_OTAP_POINT_KINDS];
+  for (uint32_t kind = 0; kind < OA_OTAP_POINT_KINDS; kind++) {
+    sorted[kind] = oa_otap_is_sorted(&m->points[kind].join);
+  }
+  for (uint32_t i = 0; i < m->table->rows; i++) {
+    const uint32_t kind = kind_of(m->types[i]);
+    oa_otap_points *p = kind == OA_OTAP_NO_POINT ? NULL : &m->points[kind];
+    const uint32_t count =
+        p == NULL || p->table == NULL ? 0 : p->join.places[i];
+    if (count > 0 && sorted[kind]) {
+      add_run(p, m->rows, count);
+    } else if (count > 0) {
+      p->join.places[i] = m->rows;
+    }
+    m->empty += count == 0;
+    m->rows += count == 0 ? 1 : count;
+    m->ends[i] = m->rows;
+  }
+  for (uint32_t kind = 0; kind < OA_OTAP_POINT_KINDS; kind++) {
+    oa_otap_points *p = &m->points[kind];
+    for (uint32_t i = 0; !sorted[kind] && i < p->join.rows; i++) {
+      add_run(p, p->join.places[p->join.parents[i]]++, 1);
+    }
+  }
+}
+
+static void take_seats(const oa_otap_metrics *m) {
+  for (uint32_t i = 0; m->empty > 0 && i < m->rows; i++) {
+    m->seats[i] = (oa_otap_seat){.kind = OA_OTAP_NO_POINT};
+  }
+  for (uint32_t kind = 0; kind < OA_OTAP_POINT_KINDS; kind++) {
+    const oa_otap_points *p = &m->points[kind];
+    for (uint32_t i = 0; i < p->run_count; i++) {
+      const oa_otap_run run = p->runs[i];
+      for (uint32_t j = 0; j < run.count; j++) {
+        m->seats[run.to + j] = (oa_otap_seat){kind, run.from + j};
+      }
+    }
+  }
+}
+
 static oa_status place_rows(const oa_otap_decoder *d, oa_otap_metrics *m) {
   void *ends = NULL;
   void *seats = NULL;
   OA_TRY(oa_scratch_get(d->scratch, m->table->rows, sizeof *m->ends, &ends));
   m->ends = ends;
-  m->rows = 0;
-  for (uint32_t i = 0; i < m->table->rows; i++) {
-    const uint32_t kind = kind_of(m->types[i]);
-    oa_otap_join *join =
-        kind == OA_OTAP_NO_POINT ? NULL : &m->points[kind].join;
-    const uint32_t first = m->rows;
-    if (join != NULL && join->rows > 0 && join->places[i] > 0) {
-      m->rows += join->places[i];
-      join->places[i] = first;
-    } else {
-      m->rows++;
-    }
-    m->ends[i] = m->rows;
-  }
+  place_points(m);
   OA_TRY(oa_scratch_get(d->scratch, m->rows, sizeof *m->seats, &seats));
   m->seats = seats;
-  for (uint32_t i = 0; i < m->rows; i++) {
-    m->seats[i] = (oa_otap_seat){.kind = OA_OTAP_NO_POINT};
-  }
-  for (uint32_t kind = 0; kind < OA_OTAP_POINT_KINDS; kind++) {
-    oa_otap_points *p = &m->points[kind];
-    p->in_order = true;
-    for (uint32_t i = 0; i < p->join.rows; i++) {
-      p->rows[i] = p->join.places[p->join.parents[i]]++;
-      p->in_order &= i == 0 || p->rows[i] > p->rows[i - 1];
-      m->seats[p->rows[i]] = (oa_otap_seat){.kind = kind, .row = i};
-    }
-  }
+  take_seats(m);
   return OA_OK;
 }
 
@@ -200,57 +245,14 @@ static oa_status write_metadata(const oa_otap_decoder *d,
 
 /* --- what the rows of a metric have in common --- */
 
-/* VALUES of the metrics, of 32 bits, for each of their rows. */
-static oa_status spread(const oa_otap_decoder *d, const oa_otap_metrics *m,
-                        const void *values, void **out) {
-  const uint32_t *from = values;
-  OA_TRY(oa_scratch_get(d->scratch, m->rows, sizeof *from, out));
-  uint32_t *to = *out;
-  uint32_t row = 0;
-  for (uint32_t i = 0; i < m->table->rows; i++) {
-    for (; row < m->ends[i]; row++) {
-      to[row] = from[i];
-    }
-  }
-  return OA_OK;
-}
-
 static oa_status write_text(const oa_otap_decoder *d, const oa_otap_metrics *m,
                             size_t column, size_t to) {
   oa_table *root = &d->builder->root;
   int32_t *numbers = NULL;
-  void *spread_numbers = NULL;
   OA_TRY(oa_otap_get_texts(d, m->table, column, root, to, &numbers));
-  OA_TRY(spread(d, m, numbers, &spread_numbers));
-  oa_otap_put_texts(root, &root->columns[to], root->length, m->rows,
-                    spread_numbers);
+  oa_otap_put_repeated_texts(root, &root->columns[to], root->length,
+                             m->table->rows, numbers, m->ends);
   return OA_OK;
-}
-
-static bool has_temporality(uint32_t type) {
-  return type == OA_METRIC_SUM || type == OA_METRIC_HISTOGRAM ||
-         type == OA_METRIC_EXP_HISTOGRAM;
-}
-
-/* What metric I says of all its rows, which begin at FROM and end where the
- * builder's do. */
-static void fill_kind(const oa_otap_decoder *d, const oa_otap_metrics *m,
-                      uint32_t i, uint32_t from, uint32_t temporality) {
-  oa_otlp_builder *b = d->builder;
-  oa_table *root = &b->root;
-  oa_column *column = root->columns;
-  const uint32_t type = m->types[i];
-  oa_fill_u64(root, &column[OA_POINT_METRIC_ORD], from, b->metric_ord);
-  oa_fill_u8(root, &column[OA_POINT_METRIC_TYPE], from, (uint8_t)type);
-  if (has_temporality(type)) {
-    oa_fill_u32(root, &column[OA_POINT_TEMPORALITY], from, temporality);
-  }
-  if (type == OA_METRIC_SUM) {
-    const oa_otap_column *monotonic =
-        &m->table->columns[OA_OTAP_METRIC_IS_MONOTONIC];
-    oa_fill_bool(root, &column[OA_POINT_IS_MONOTONIC], from,
-                 oa_otap_bool(monotonic, i));
-  }
 }
 
 /* The points of a metric are numbered; the row of an empty one has none. */
@@ -258,37 +260,94 @@ static oa_status write_ords(const oa_otap_decoder *d,
                             const oa_otap_metrics *m) {
   oa_table *root = &d->builder->root;
   void *block = NULL;
-  OA_TRY(oa_scratch_get(d->scratch, m->rows, 1, &block));
-  uint8_t *valid = block;
-  uint32_t count = 0;
-  for (uint32_t row = 0; row < m->rows; row++) {
-    valid[row] = m->seats[row].kind != OA_OTAP_NO_POINT;
-    count += valid[row];
+  OA_TRY(oa_scratch_get_zeroed(d->scratch, m->rows / 8 + 1, 1, &block));
+  for (uint32_t kind = 0; kind < OA_OTAP_POINT_KINDS; kind++) {
+    oa_otap_mark_runs(&m->points[kind], block);
   }
-  d->result->accepted += count;
+  d->result->accepted += m->rows - m->empty;
   uint8_t *to = oa_otap_open_some(root, &root->columns[OA_POINT_POINT_ORD],
-                                  root->length, m->rows, valid);
+                                  root->length, m->rows, block);
   for (uint32_t i = 0, row = 0; to != NULL && i < m->table->rows; i++) {
-    for (uint32_t ord = 0; row < m->ends[i]; row++, ord++) {
+    const uint32_t end = m->ends[i];
+    for (uint32_t ord = 0; row < end; row++, ord++) {
       memcpy(to + row * sizeof ord, &ord, sizeof ord);
     }
   }
   return OA_OK;
 }
 
-/* Type and temporality of each row. */
+/* Metrics are numbered too. */
+static void write_metric_ords(const oa_otap_decoder *d,
+                              const oa_otap_metrics *m) {
+  oa_otlp_builder *b = d->builder;
+  uint8_t *to = oa_otap_open_full(
+      &b->root, &b->root.columns[OA_POINT_METRIC_ORD], b->root.length, m->rows);
+  for (uint32_t i = 0, row = 0; i < m->table->rows; i++, b->metric_ord++) {
+    const uint64_t ord = b->metric_ord;
+    const uint32_t end = to == NULL ? 0 : m->ends[i];
+    for (; row < end; row++) {
+      memcpy(to + row * sizeof ord, &ord, sizeof ord);
+    }
+  }
+}
+
+/* --- kinds --- */
+
+/* What the metrics say of their points. */
+typedef struct kinds {
+  const uint32_t *types;
+  const uint32_t *temporalities;
+  const oa_otap_column *monotonic;
+} kinds;
+
+static bool has_temporality(uint32_t type) {
+  return type == OA_METRIC_SUM || type == OA_METRIC_HISTOGRAM ||
+         type == OA_METRIC_EXP_HISTOGRAM;
+}
+
+static bool are_alike(const kinds *k, uint32_t i, uint32_t j) {
+  return k->types[i] == k->types[j] &&
+         k->temporalities[i] == k->temporalities[j] &&
+         oa_otap_bool(k->monotonic, i) == oa_otap_bool(k->monotonic, j);
+}
+
+/* What metric I says, for the rows from FROM on up to the builder's last. */
+static void fill_kind(const oa_otap_decoder *d, const kinds *k, uint32_t i,
+                      uint32_t from) {
+  oa_table *root = &d->builder->root;
+  oa_column *column = root->columns;
+  const uint32_t type = k->types[i];
+  oa_fill_u8(root, &column[OA_POINT_METRIC_TYPE], from, (uint8_t)type);
+  if (has_temporality(type)) {
+    oa_fill_u32(root, &column[OA_POINT_TEMPORALITY], from, k->temporalities[i]);
+  }
+  if (type == OA_METRIC_SUM) {
+    oa_fill_bool(root, &column[OA_POINT_IS_MONOTONIC], from,
+                 oa_otap_bool(k->monotonic, i));
+  }
+}
+
+/* Type and temporality of each row, once for all metrics in a row that have
+ * the same. */
 static oa_status write_kinds(const oa_otap_decoder *d,
                              const oa_otap_metrics *m) {
-  oa_otlp_builder *b = d->builder;
-  oa_table *root = &b->root;
+  oa_table *root = &d->builder->root;
   const uint32_t base = root->length;
   uint32_t *temporalities = NULL;
   OA_TRY(oa_otap_get_u32s(d, m->table, OA_OTAP_METRIC_TEMPORALITY,
                           &temporalities));
+  const kinds k = {
+      .types = m->types,
+      .temporalities = temporalities,
+      .monotonic = &m->table->columns[OA_OTAP_METRIC_IS_MONOTONIC]};
+  uint32_t from = base;
   for (uint32_t i = 0; i < m->table->rows; i++) {
+    if (i + 1 < m->table->rows && are_alike(&k, i, i + 1)) {
+      continue;
+    }
     root->length = base + m->ends[i];
-    fill_kind(d, m, i, base + (i == 0 ? 0 : m->ends[i - 1]), temporalities[i]);
-    b->metric_ord++;
+    fill_kind(d, &k, i, from);
+    from = root->length;
   }
   root->length = base;
   return OA_OK;
@@ -300,6 +359,7 @@ static oa_status write_metrics(const oa_otap_decoder *d,
   OA_TRY(write_text(d, m, OA_OTAP_METRIC_DESCRIPTION, OA_POINT_DESCRIPTION));
   OA_TRY(write_text(d, m, OA_OTAP_METRIC_UNIT, OA_POINT_UNIT));
   OA_TRY(write_ords(d, m));
+  write_metric_ords(d, m);
   return write_kinds(d, m);
 }
 

@@ -5,79 +5,130 @@
 
 #include "otap/points.h"
 
+typedef enum rule {
+  NULLABLE, /* null is null */
+  ALWAYS,   /* null is 0 and not null */
+  TIME      /* 0 is null too */
+} rule;
+
 /* A column of one kind of points. */
 typedef struct source {
   uint32_t kind;
   uint8_t column;
-  bool always;    /* null is 0 and not null */
+  rule rule;
   uint8_t unless; /* null where this column is not; 0: there is none */
 } source;
 
 /* The values of a source, in the order of its table. */
 typedef struct cells {
-  const uint32_t *rows; /* where they go */
-  uint32_t count;
-  const uint64_t *values; /* any under null */
-  const uint8_t *valid;   /* a byte each; NULL: none is null */
+  const oa_otap_points *points; /* NULL: there are none */
+  const uint64_t *values;       /* any under null */
+  const oa_otap_column *given;  /* null where it is; NULL: nowhere */
+  const oa_otap_column *unless; /* null where it is not; NULL: nowhere */
+  bool time;                    /* null where it is 0 */
 } cells;
 
 enum { MOST_SOURCES = OA_OTAP_POINT_KINDS };
 
-/* --- numbers --- */
-
-static oa_status read_valid(const oa_otap_decoder *d,
-                            const oa_otap_table *table, const source *from,
-                            const uint8_t **out) {
-  const oa_otap_column *unless = &table->columns[from->unless];
-  const bool hides = from->unless != 0 && oa_otap_has(unless);
-  uint8_t *valid = NULL;
-  if (from->always ||
-      (!hides && !oa_otap_has_nulls(&table->columns[from->column]))) {
-    return OA_OK;
+void oa_otap_mark_runs(const oa_otap_points *p, uint8_t *bits) {
+  for (uint32_t i = 0; i < p->run_count; i++) {
+    const oa_otap_run run = p->runs[i];
+    oa_bits_fill(bits, run.to, run.to + run.count);
   }
-  OA_TRY(oa_otap_get_valid(d, table, from->column, &valid));
-  for (uint32_t i = 0; hides && i < table->rows; i++) {
-    valid[i] &= oa_otap_is_null(unless, i);
-  }
-  *out = valid;
-  return OA_OK;
 }
+
+/* --- numbers --- */
 
 /* The values are read where they are when they can be. */
 static oa_status read_cells(const oa_otap_decoder *d, const oa_otap_metrics *m,
                             const source *from, cells *out) {
   const oa_otap_points *p = &m->points[from->kind];
-  uint64_t *copy = NULL;
+  const oa_otap_table *table = p->table;
+  const bool always = from->rule == ALWAYS;
   *out = (cells){0};
-  if (p->table == NULL ||
-      (!from->always && !oa_otap_has(&p->table->columns[from->column]))) {
+  if (table == NULL ||
+      (!always && !oa_otap_has(&table->columns[from->column]))) {
     return OA_OK;
   }
-  const oa_otap_column *column = &p->table->columns[from->column];
-  const bool zeros = from->always && oa_otap_has_nulls(column);
-  OA_TRY(read_valid(d, p->table, from, &out->valid));
-  if (zeros || column->index_width > 0) {
-    OA_TRY(oa_otap_get_u64s(d, p->table, from->column, &copy));
+  const oa_otap_column *column = &table->columns[from->column];
+  const oa_otap_column *unless = &table->columns[from->unless];
+  out->points = p;
+  out->time = from->rule == TIME;
+  if (from->unless != 0 && oa_otap_has(unless)) {
+    out->unless = unless;
   }
-  out->values = copy == NULL ? column->array->values : copy;
-  out->rows = p->rows;
-  out->count = p->table->rows;
-  return OA_OK;
+  if (!always && oa_otap_has_nulls(column)) {
+    out->given = column;
+  }
+  if (!always && column->index_width == 0) {
+    out->values = column->array->values;
+    return OA_OK;
+  }
+  return oa_otap_view_u64s(d, table, from->column, &out->values);
 }
 
-static void scatter_valid(const cells *from, uint8_t *valid) {
-  for (uint32_t i = 0; i < from->count; i++) {
-    valid[from->rows[i]] = from->valid == NULL ? 1 : from->valid[i];
+/* Which of the COUNT points from AT on, at most 64, have a value. */
+OA_INLINE uint64_t valid_word(const cells *c, uint32_t at, unsigned count) {
+  const uint64_t given = c->given == NULL
+                             ? oa_ones(count)
+                             : oa_otap_valid_word(c->given, at, count);
+  return c->unless == NULL ? given
+                           : given & ~oa_otap_valid_word(c->unless, at, count);
+}
+/* All points have a value, which may be 0. */
+static bool are_all_given(const cells *c) {
+  return c->given == NULL && c->unless == NULL;
+}
+
+/* Sets the bits of the rows that get a value. */
+static void mark_cells(const cells *c, uint8_t *bits) {
+  const bool all = are_all_given(c);
+  for (uint32_t i = 0; c->points != NULL && i < c->points->run_count; i++) {
+    const oa_otap_run run = c->points->runs[i];
+    if (all &&
+        (!c->time || oa_otap_none_zero(c->values + run.from, run.count))) {
+      oa_bits_fill(bits, run.to, run.to + run.count);
+      continue;
+    }
+    for (uint32_t at = 0; at < run.count; at += OA_WORD) {
+      const unsigned part = oa_word_count(run.count - at);
+      uint64_t word = valid_word(c, run.from + at, part);
+      if (c->time) {
+        word &= oa_otap_some_word(c->values + run.from + at, part);
+      }
+      oa_bits_put(bits, run.to + at, part, word);
+    }
+  }
+}
+
+/* COUNT values, at most 64, of which those not in WORD become 0. */
+static void copy_some(const uint64_t *values, unsigned count, uint64_t word,
+                      uint8_t *to) {
+  if (word == oa_ones(count)) {
+    memcpy(to, values, count * sizeof *values);
+    return;
+  }
+  for (unsigned i = 0; i < count; i++) {
+    const uint64_t value = values[i] & (0U - (word >> i & 1));
+    memcpy(to + i * sizeof value, &value, sizeof value);
   }
 }
 
 /* The values go to their rows, of which TO is the first one's. */
-static void scatter64(const cells *from, uint8_t *to) {
-  const cells c = *from; /* stores of bytes could change any memory */
-  for (uint32_t i = 0; i < c.count; i++) {
-    const uint64_t mask = c.valid == NULL ? 1 : c.valid[i];
-    const uint64_t value = c.values[i] & (0U - mask);
-    memcpy(to + (size_t)c.rows[i] * sizeof value, &value, sizeof value);
+static void copy_cells(const cells *c, uint8_t *to) {
+  const bool all = are_all_given(c);
+  const size_t width = sizeof *c->values;
+  for (uint32_t i = 0; c->points != NULL && i < c->points->run_count; i++) {
+    const oa_otap_run run = c->points->runs[i];
+    if (all) {
+      memcpy(to + run.to * width, c->values + run.from, run.count * width);
+      continue;
+    }
+    for (uint32_t at = 0; at < run.count; at += OA_WORD) {
+      const unsigned part = oa_word_count(run.count - at);
+      copy_some(c->values + run.from + at, part,
+                valid_word(c, run.from + at, part), to + (run.to + at) * width);
+    }
   }
 }
 
@@ -85,17 +136,17 @@ static oa_status put64(const oa_otap_decoder *d, const oa_otap_metrics *m,
                        size_t to, const source *sources, size_t count) {
   oa_table *root = &d->builder->root;
   cells from[MOST_SOURCES];
-  void *valid = NULL;
+  void *bits = NULL;
   assert(count <= MOST_SOURCES);
-  OA_TRY(oa_scratch_get_zeroed(d->scratch, m->rows, 1, &valid));
+  OA_TRY(oa_scratch_get_zeroed(d->scratch, m->rows / 8 + 1, 1, &bits));
   for (size_t i = 0; i < count; i++) {
     OA_TRY(read_cells(d, m, &sources[i], &from[i]));
-    scatter_valid(&from[i], valid);
+    mark_cells(&from[i], bits);
   }
   uint8_t *first =
-      oa_otap_open_some(root, &root->columns[to], root->length, m->rows, valid);
+      oa_otap_open_some(root, &root->columns[to], root->length, m->rows, bits);
   for (size_t i = 0; first != NULL && i < count; i++) {
-    scatter64(&from[i], first);
+    copy_cells(&from[i], first);
   }
   return OA_OK;
 }
@@ -103,28 +154,20 @@ static oa_status put64(const oa_otap_decoder *d, const oa_otap_metrics *m,
 /* The times, which all kinds have. */
 static oa_status put_times(const oa_otap_decoder *d, const oa_otap_metrics *m,
                            uint8_t column, size_t to) {
-  oa_table *root = &d->builder->root;
-  void *times = NULL;
-  OA_TRY(oa_scratch_get_zeroed(d->scratch, m->rows, sizeof(uint64_t), &times));
+  source times[OA_OTAP_POINT_KINDS];
   for (uint32_t kind = 0; kind < OA_OTAP_POINT_KINDS; kind++) {
-    const source times_of = {.kind = kind, .column = column};
-    cells from;
-    OA_TRY(read_cells(d, m, &times_of, &from));
-    scatter64(&from, times);
+    times[kind] = (source){.kind = kind, .column = column, .rule = TIME};
   }
-  oa_otap_put_times(root, &root->columns[to], root->length, m->rows, times);
-  return OA_OK;
+  return put64(d, m, to, times, OA_OTAP_POINT_KINDS);
 }
 
 static oa_status gather32(const oa_otap_decoder *d, const oa_otap_points *p,
                           size_t column, uint32_t *values) {
   uint32_t *given = NULL;
-  if (p->table == NULL) {
-    return OA_OK;
-  }
   OA_TRY(oa_otap_get_u32s(d, p->table, column, &given));
-  for (uint32_t i = 0; i < p->table->rows; i++) {
-    values[p->rows[i]] = given[i];
+  for (uint32_t i = 0; i < p->run_count; i++) {
+    const oa_otap_run run = p->runs[i];
+    memcpy(values + run.to, given + run.from, run.count * sizeof *values);
   }
   return OA_OK;
 }
@@ -132,12 +175,22 @@ static oa_status gather32(const oa_otap_decoder *d, const oa_otap_points *p,
 static oa_status put_flags(const oa_otap_decoder *d, const oa_otap_metrics *m) {
   oa_table *root = &d->builder->root;
   void *values = NULL;
-  OA_TRY(oa_scratch_get_zeroed(d->scratch, m->rows, sizeof(uint32_t), &values));
   for (uint32_t kind = 0; kind < OA_OTAP_POINT_KINDS; kind++) {
-    OA_TRY(gather32(d, &m->points[kind], OA_OTAP_POINT_FLAGS, values));
+    const oa_otap_points *p = &m->points[kind];
+    if (p->table == NULL ||
+        !oa_otap_has(&p->table->columns[OA_OTAP_POINT_FLAGS])) {
+      continue;
+    }
+    if (values == NULL) {
+      OA_TRY(oa_scratch_get_zeroed(d->scratch, m->rows, sizeof(uint32_t),
+                                   &values));
+    }
+    OA_TRY(gather32(d, p, OA_OTAP_POINT_FLAGS, values));
   }
-  oa_otap_put_u32s(root, &root->columns[OA_POINT_FLAGS], root->length, m->rows,
-                   values);
+  if (values != NULL) {
+    oa_otap_put_u32s(root, &root->columns[OA_POINT_FLAGS], root->length,
+                     m->rows, values);
+  }
   return OA_OK;
 }
 
@@ -147,18 +200,17 @@ static oa_status put_exp32(const oa_otap_decoder *d, const oa_otap_metrics *m,
                            size_t column, size_t presence, size_t to) {
   oa_table *root = &d->builder->root;
   const oa_otap_points *p = &m->points[OA_OTAP_EXP_HISTOGRAMS];
+  const cells given = {
+      .points = p,
+      .given = presence == 0 ? NULL : &p->table->columns[presence]};
   void *values = NULL;
-  void *block = NULL;
+  void *bits = NULL;
   OA_TRY(oa_scratch_get_zeroed(d->scratch, m->rows, sizeof(uint32_t), &values));
-  OA_TRY(oa_scratch_get_zeroed(d->scratch, m->rows, 1, &block));
-  uint8_t *valid = block;
+  OA_TRY(oa_scratch_get_zeroed(d->scratch, m->rows / 8 + 1, 1, &bits));
   OA_TRY(gather32(d, p, column, values));
-  for (uint32_t i = 0; i < p->table->rows; i++) {
-    valid[p->rows[i]] =
-        presence == 0 || !oa_otap_is_null(&p->table->columns[presence], i);
-  }
+  mark_cells(&given, bits);
   oa_otap_put_optional32(root, &root->columns[to], root->length, m->rows,
-                         values, valid);
+                         values, bits);
   return OA_OK;
 }
 
@@ -215,12 +267,22 @@ static oa_status item_column(const oa_otap_decoder *d,
              : OA_OK;
 }
 
-static uint32_t count_items(const oa_otap_points *p, size_t column) {
-  const oa_otap_column *list = &p->table->columns[column];
+static uint32_t count_items(const oa_otap_points *p,
+                            const oa_otap_column *list) {
+  const uint32_t rows = p->table->rows;
   uint32_t count = 0;
-  for (uint32_t i = 0; i < p->table->rows; i++) {
-    int64_t begin;
-    int64_t end;
+  int64_t begin;
+  int64_t end;
+  if (!oa_otap_has(list)) {
+    return 0;
+  }
+  if (!oa_otap_has_nulls(list)) {
+    int64_t last;
+    oa_array_range(list->array, 0, &begin, &end);
+    oa_array_range(list->array, rows - 1, &end, &last);
+    return (uint32_t)(last - begin);
+  }
+  for (uint32_t i = 0; i < rows; i++) {
     if (!oa_otap_is_null(list, i)) {
       oa_array_range(list->array, i, &begin, &end);
       count += (uint32_t)(end - begin);
@@ -241,25 +303,42 @@ static oa_status open_items(oa_table *items, uint32_t count, uint8_t **to) {
   return OA_OK;
 }
 
+/* The lists of a run, of which OFFSETS are, end where these do and SHIFT items
+ * further; empty ones are null. */
+static void put_run(oa_table *root, oa_column *list, uint32_t row,
+                    const int32_t *offsets, uint32_t count, int32_t shift) {
+  bool empty = false;
+  for (uint32_t i = 0; i < count; i++) {
+    empty |= offsets[i] == offsets[i + 1];
+  }
+  if (!empty && oa_otap_open_full(root, list, row, count) != NULL) {
+    int32_t *to = list->offsets + row;
+    for (uint32_t i = 1; i <= count; i++) {
+      to[i] = offsets[i] + shift;
+    }
+  }
+  for (uint32_t i = 0; empty && i < count; i++) {
+    if (offsets[i] < offsets[i + 1] && oa_column_begin(root, list, row + i)) {
+      list->offsets[row + i + 1] = offsets[i + 1] + shift;
+    }
+  }
+}
+
 /* The lists of P, none of which is null, when their items can be copied all at
  * once: as the points are in the order of their rows, so are the items. */
 static void put_straight(const oa_otap_points *p, const oa_array *from,
                          const oa_otap_column *item, uint32_t count,
                          oa_table *root, oa_column *list, uint8_t **slots) {
   oa_table *items = list->child;
-  int64_t first;
-  int64_t begin;
-  int64_t end;
-  oa_array_range(from, 0, &first, &end);
+  const int32_t *offsets = from->offsets;
+  const int32_t first = offsets[0];
   for (size_t c = 0; c < items->column_count; c++) {
-    put_items(&item[c], first, first + count, slots[c]);
+    put_items(&item[c], first, (int64_t)first + count, slots[c]);
   }
-  for (uint32_t i = 0; i < p->table->rows; i++) {
-    const uint32_t row = root->length + p->rows[i];
-    oa_array_range(from, i, &begin, &end);
-    if (begin < end && oa_column_begin(root, list, row)) {
-      list->offsets[row + 1] = (int32_t)(items->length + end - first);
-    }
+  for (uint32_t i = 0; i < p->run_count; i++) {
+    const oa_otap_run run = p->runs[i];
+    put_run(root, list, root->length + run.to, offsets + run.from, run.count,
+            (int32_t)items->length - first);
   }
   items->length += count;
 }
@@ -277,7 +356,7 @@ static oa_status put_lists(const oa_otap_decoder *d, const oa_otap_metrics *m,
   uint8_t *slots[OA_QUANTILE_COUNT] = {0};
   const oa_otap_column *from = &p->table->columns[column];
   assert(items->column_count <= OA_QUANTILE_COUNT);
-  const uint32_t count = oa_otap_has(from) ? count_items(p, column) : 0;
+  const uint32_t count = count_items(p, from);
   if (count == 0) {
     return OA_OK;
   }
@@ -327,19 +406,19 @@ static oa_status write_numbers(const oa_otap_decoder *d,
 static oa_status write_distributions(const oa_otap_decoder *d,
                                      const oa_otap_metrics *m) {
   static const source counts[] = {
-      {OA_OTAP_SUMMARIES, OA_OTAP_SUMMARY_COUNT, true, 0},
-      {OA_OTAP_HISTOGRAMS, OA_OTAP_HISTOGRAM_COUNT, true, 0},
-      {OA_OTAP_EXP_HISTOGRAMS, OA_OTAP_EXP_COUNT, true, 0}};
+      {OA_OTAP_SUMMARIES, OA_OTAP_SUMMARY_COUNT, ALWAYS, 0},
+      {OA_OTAP_HISTOGRAMS, OA_OTAP_HISTOGRAM_COUNT, ALWAYS, 0},
+      {OA_OTAP_EXP_HISTOGRAMS, OA_OTAP_EXP_COUNT, ALWAYS, 0}};
   static const source sums[] = {
-      {OA_OTAP_SUMMARIES, OA_OTAP_SUMMARY_SUM, true, 0},
-      {OA_OTAP_HISTOGRAMS, OA_OTAP_HISTOGRAM_SUM, false, 0},
-      {OA_OTAP_EXP_HISTOGRAMS, OA_OTAP_EXP_SUM, false, 0}};
+      {OA_OTAP_SUMMARIES, OA_OTAP_SUMMARY_SUM, ALWAYS, 0},
+      {OA_OTAP_HISTOGRAMS, OA_OTAP_HISTOGRAM_SUM, NULLABLE, 0},
+      {OA_OTAP_EXP_HISTOGRAMS, OA_OTAP_EXP_SUM, NULLABLE, 0}};
   static const source mins[] = {
-      {OA_OTAP_HISTOGRAMS, OA_OTAP_HISTOGRAM_MIN, false, 0},
-      {OA_OTAP_EXP_HISTOGRAMS, OA_OTAP_EXP_MIN, false, 0}};
+      {OA_OTAP_HISTOGRAMS, OA_OTAP_HISTOGRAM_MIN, NULLABLE, 0},
+      {OA_OTAP_EXP_HISTOGRAMS, OA_OTAP_EXP_MIN, NULLABLE, 0}};
   static const source maxs[] = {
-      {OA_OTAP_HISTOGRAMS, OA_OTAP_HISTOGRAM_MAX, false, 0},
-      {OA_OTAP_EXP_HISTOGRAMS, OA_OTAP_EXP_MAX, false, 0}};
+      {OA_OTAP_HISTOGRAMS, OA_OTAP_HISTOGRAM_MAX, NULLABLE, 0},
+      {OA_OTAP_EXP_HISTOGRAMS, OA_OTAP_EXP_MAX, NULLABLE, 0}};
   OA_TRY(put64(d, m, OA_POINT_COUNT_COL, counts, 3));
   OA_TRY(put64(d, m, OA_POINT_SUM, sums, 3));
   OA_TRY(put64(d, m, OA_POINT_MIN, mins, 2));
@@ -357,9 +436,9 @@ static oa_status write_histograms(const oa_otap_decoder *d,
 static oa_status write_exp_histograms(const oa_otap_decoder *d,
                                       const oa_otap_metrics *m) {
   static const source zeros = {OA_OTAP_EXP_HISTOGRAMS, OA_OTAP_EXP_ZERO_COUNT,
-                               true, 0};
+                               ALWAYS, 0};
   static const source thresholds = {OA_OTAP_EXP_HISTOGRAMS,
-                                    OA_OTAP_EXP_ZERO_THRESHOLD, true, 0};
+                                    OA_OTAP_EXP_ZERO_THRESHOLD, ALWAYS, 0};
   const uint32_t kind = OA_OTAP_EXP_HISTOGRAMS;
   OA_TRY(put64(d, m, OA_POINT_ZERO_COUNT, &zeros, 1));
   OA_TRY(put64(d, m, OA_POINT_ZERO_THRESHOLD, &thresholds, 1));

@@ -7,8 +7,9 @@ typedef struct items {
   const oa_otap_table *table; /* NULL: there is none */
   oa_otap_join join;
   oa_otap_attrs attrs;
-  oa_otap_seat *seats; /* of the items in the builder's order */
-  uint32_t *order;     /* their rows */
+  /* Of the items in the builder's order; NULL: as they stand. */
+  oa_otap_seat *seats;
+  uint32_t *order; /* their rows */
   uint32_t count;
 } items;
 
@@ -24,7 +25,12 @@ static oa_status same_as_before(const oa_otap_decoder *d,
   void *block = NULL;
   OA_TRY(oa_scratch_get_zeroed(d->scratch, table->rows, 1, &block));
   uint8_t *same = block;
+  const bool indices = column->index_width > 0 && !oa_otap_has_nulls(column);
   for (uint32_t i = 1; i < table->rows; i++) {
+    if (indices && oa_otap_place(column, i) == oa_otap_place(column, i - 1)) {
+      same[i] = 1;
+      continue;
+    }
     same[i] = fixed ? oa_otap_same_fixed(column, i, i - 1)
                     : oa_otap_same_bytes(column, i, i - 1);
   }
@@ -87,12 +93,15 @@ static oa_status place_items(const oa_otap_decoder *d, size_t list,
   oa_otap_join *joins[1] = {&it->join};
   void *seats = NULL;
   void *order = NULL;
+  OA_TRY(oa_table_reserve_rows(column->child, it->count));
+  oa_otap_place_lists(root, column, root->length, span_count, NULL, joins);
+  if (oa_otap_is_sorted(&it->join)) {
+    return OA_OK;
+  }
   OA_TRY(oa_scratch_get(d->scratch, it->count, sizeof *it->seats, &seats));
   OA_TRY(oa_scratch_get(d->scratch, it->count, sizeof *it->order, &order));
-  OA_TRY(oa_table_reserve_rows(column->child, it->count));
   it->seats = seats;
   it->order = order;
-  oa_otap_place_lists(root, column, root->length, span_count, NULL, joins);
   oa_otap_take_seats(&it->join, 0, column->child->length, it->seats);
   for (uint32_t i = 0; i < it->count; i++) {
     it->order[i] = it->seats[i].row;
@@ -100,28 +109,44 @@ static oa_status place_items(const oa_otap_decoder *d, size_t list,
   return OA_OK;
 }
 
-/* VALUES (32 bits each) in the order of the items. */
+/* *VALUES (32 bits each) in the order of the items. */
 static oa_status in_order32(const oa_otap_decoder *d, const items *it,
-                            const void *values, void **out) {
-  const uint32_t *from = values;
-  OA_TRY(oa_scratch_get(d->scratch, it->count, sizeof *from, out));
-  uint32_t *to = *out;
+                            uint32_t **values) {
+  const uint32_t *from = *values;
+  void *block = NULL;
+  if (it->order == NULL) {
+    return OA_OK;
+  }
+  OA_TRY(oa_scratch_get(d->scratch, it->count, sizeof *from, &block));
+  uint32_t *to = block;
   for (uint32_t i = 0; i < it->count; i++) {
     to[i] = from[it->order[i]];
   }
+  *values = to;
+  return OA_OK;
+}
+
+static oa_status in_order64(const oa_otap_decoder *d, const items *it,
+                            const uint64_t **values) {
+  const uint64_t *from = *values;
+  void *block = NULL;
+  if (it->order == NULL) {
+    return OA_OK;
+  }
+  OA_TRY(oa_scratch_get(d->scratch, it->count, sizeof *from, &block));
+  uint64_t *to = block;
+  for (uint32_t i = 0; i < it->count; i++) {
+    to[i] = from[it->order[i]];
+  }
+  *values = to;
   return OA_OK;
 }
 
 static oa_status put_times(const oa_otap_decoder *d, const items *it,
                            size_t column, oa_table *table, size_t to) {
-  uint64_t *from = NULL;
-  void *block = NULL;
-  OA_TRY(oa_otap_get_u64s(d, it->table, column, &from));
-  OA_TRY(oa_scratch_get(d->scratch, it->count, sizeof *from, &block));
-  uint64_t *times = block;
-  for (uint32_t i = 0; i < it->count; i++) {
-    times[i] = from[it->order[i]];
-  }
+  const uint64_t *times = NULL;
+  OA_TRY(oa_otap_view_u64s(d, it->table, column, &times));
+  OA_TRY(in_order64(d, it, &times));
   oa_otap_put_times(table, &table->columns[to], table->length, it->count,
                     times);
   return OA_OK;
@@ -129,11 +154,10 @@ static oa_status put_times(const oa_otap_decoder *d, const items *it,
 
 static oa_status put_u32s(const oa_otap_decoder *d, const items *it,
                           size_t column, oa_table *table, size_t to) {
-  uint32_t *from = NULL;
-  void *values = NULL;
+  uint32_t *values = NULL;
   if (oa_otap_has(&it->table->columns[column])) {
-    OA_TRY(oa_otap_get_u32s(d, it->table, column, &from));
-    OA_TRY(in_order32(d, it, from, &values));
+    OA_TRY(oa_otap_get_u32s(d, it->table, column, &values));
+    OA_TRY(in_order32(d, it, &values));
     oa_otap_put_u32s(table, &table->columns[to], table->length, it->count,
                      values);
   }
@@ -142,12 +166,12 @@ static oa_status put_u32s(const oa_otap_decoder *d, const items *it,
 
 static oa_status put_texts(const oa_otap_decoder *d, const items *it,
                            size_t column, oa_table *table, size_t to) {
-  int32_t *from = NULL;
-  void *numbers = NULL;
-  OA_TRY(oa_otap_get_texts(d, it->table, column, table, to, &from));
-  OA_TRY(in_order32(d, it, from, &numbers));
+  int32_t *numbers = NULL;
+  OA_TRY(oa_otap_get_texts(d, it->table, column, table, to, &numbers));
+  uint32_t *values = (uint32_t *)numbers;
+  OA_TRY(in_order32(d, it, &values));
   oa_otap_put_texts(table, &table->columns[to], table->length, it->count,
-                    numbers);
+                    (int32_t *)values);
   return OA_OK;
 }
 
@@ -199,9 +223,9 @@ static oa_status write_links(const oa_otap_decoder *d, uint32_t span_count,
 static oa_status write_times(const oa_otap_decoder *d,
                              const oa_otap_table *spans) {
   oa_table *root = &d->builder->root;
-  uint64_t *starts = NULL;
+  const uint64_t *starts = NULL;
   uint64_t *ends = NULL;
-  OA_TRY(oa_otap_get_u64s(d, spans, OA_OTAP_SPAN_START, &starts));
+  OA_TRY(oa_otap_view_u64s(d, spans, OA_OTAP_SPAN_START, &starts));
   OA_TRY(oa_otap_get_u64s(d, spans, OA_OTAP_SPAN_DURATION, &ends));
   for (uint32_t i = 0; i < spans->rows; i++) {
     ends[i] += starts[i];

@@ -35,9 +35,10 @@ typedef struct owner_attrs {
 /* One of the two kinds of owners. */
 typedef struct owner_kind {
   owner_attrs attrs;
-  const uint32_t *ids; /* of the root's rows */
-  size_t id_column;
-  uint8_t *changes; /* for each row of the root: another owner begins */
+  const oa_otap_column *id;
+  const uint32_t *ids; /* of the root's rows; NULL: they are simple */
+  uint32_t last_id;    /* of the simple ones */
+  uint8_t *changes;    /* for each row of the root: 1: another owner begins */
 } owner_kind;
 
 /* --- attributes by owner --- */
@@ -142,14 +143,47 @@ static void mark_changes(const oa_otap_column *column, uint32_t rows,
   }
 }
 
-static void mark_ids(const oa_otap_column *column, uint32_t rows,
+/* Ids in each row, as numbers of their own: they need not be undone row by
+ * row. */
+static bool are_simple(const oa_otap_column *id) {
+  return !oa_otap_has_nulls(id) && id->index_width == 0;
+}
+
+static void mark_simple_ids(const oa_otap_column *id, uint32_t rows,
+                            uint8_t *changes) {
+  const uint16_t *ids = id->array->values;
+  if (id->encoding != OA_ENCODING_PLAIN) {
+    for (uint32_t i = 1; i < rows; i++) {
+      changes[i] |= ids[i] != 0;
+    }
+    return;
+  }
+  for (uint32_t i = 1; i < rows; i++) {
+    changes[i] |= ids[i] != ids[i - 1];
+  }
+}
+
+static void mark_ids(const oa_otap_column *id, uint32_t rows,
                      const uint32_t *ids, uint8_t *changes) {
   for (uint32_t i = 1; i < rows; i++) {
     changes[i] |= ids[i] != ids[i - 1];
   }
-  for (uint32_t i = 1; oa_otap_has_nulls(column) && i < rows; i++) {
-    changes[i] |= oa_otap_is_null(column, i) != oa_otap_is_null(column, i - 1);
+  for (uint32_t i = 1; oa_otap_has_nulls(id) && i < rows; i++) {
+    changes[i] |= oa_otap_is_null(id, i) != oa_otap_is_null(id, i - 1);
   }
+}
+
+/* The id of the owner that begins at row I of the root.  To be asked once for
+ * each, in order. */
+static uint32_t next_id(owner_kind *kind, uint32_t i) {
+  if (kind->ids != NULL) {
+    return kind->ids[i];
+  }
+  const uint16_t id = ((const uint16_t *)kind->id->array->values)[i];
+  kind->last_id = kind->id->encoding == OA_ENCODING_PLAIN
+                      ? id
+                      : (kind->last_id + id) & UINT16_MAX;
+  return kind->last_id;
 }
 
 static oa_status open_kind(const oa_otap_decoder *d, const oa_otap_table *root,
@@ -158,19 +192,29 @@ static oa_status open_kind(const oa_otap_decoder *d, const oa_otap_table *root,
   void *block = NULL;
   const size_t first = resource ? OA_OTAP_RESOURCE : OA_OTAP_SCOPE;
   const size_t last = resource ? OA_OTAP_RESOURCE_DROPPED : OA_OTAP_SCHEMA_URL;
-  out->id_column = first + 1;
+  out->id = &root->columns[first + 1];
   OA_TRY(read_attrs(
       d, resource ? OA_PAYLOAD_RESOURCE_ATTRS : OA_PAYLOAD_SCOPE_ATTRS,
       &out->attrs));
-  OA_TRY(oa_otap_ids_read(root, out->id_column, d->scratch, &ids));
   OA_TRY(oa_scratch_get_zeroed(d->scratch, root->rows, 1, &block));
-  out->ids = ids;
   out->changes = block;
-  mark_ids(&root->columns[out->id_column], root->rows, ids, out->changes);
-  for (size_t i = out->id_column + 1; i <= last; i++) {
+  if (are_simple(out->id)) {
+    mark_simple_ids(out->id, root->rows, out->changes);
+  } else {
+    OA_TRY(oa_otap_ids_read(root, first + 1, d->scratch, &ids));
+    mark_ids(out->id, root->rows, ids, out->changes);
+  }
+  out->ids = ids;
+  for (size_t i = first + 2; i <= last; i++) {
     mark_changes(&root->columns[i], root->rows, out->changes);
   }
   return OA_OK;
+}
+
+/* The row behind those from AT on, all before END, that have one owner. */
+static uint32_t run_end(const owner_kind *kind, uint32_t at, uint32_t end) {
+  const uint8_t *next = memchr(kind->changes + at + 1, 1, end - at - 1);
+  return next == NULL ? end : (uint32_t)(next - kind->changes);
 }
 
 /* --- messages --- */
@@ -239,13 +283,11 @@ static oa_status put_attribute(const oa_otap_decoder *d, oa_encoder *encoder,
 
 /* The attributes of the owner of row I of the root; *SOME: it has any. */
 static oa_status put_attributes(const oa_otap_decoder *d, oa_encoder *encoder,
-                                uint32_t field, const oa_otap_table *root,
-                                const owner_kind *kind, uint32_t i,
+                                uint32_t field, owner_kind *kind, uint32_t i,
                                 bool *some) {
   const owner_attrs *a = &kind->attrs;
-  const uint32_t id = kind->ids[i];
-  if (a->table == NULL || id >= a->id_end ||
-      oa_otap_is_null(&root->columns[kind->id_column], i)) {
+  const uint32_t id = next_id(kind, i);
+  if (a->table == NULL || id >= a->id_end || oa_otap_is_null(kind->id, i)) {
     return OA_OK;
   }
   a->used[id] = 1;
@@ -257,19 +299,18 @@ static oa_status put_attributes(const oa_otap_decoder *d, oa_encoder *encoder,
 }
 
 static oa_status put_resource(const oa_otap_decoder *d, oa_encoder *encoder,
-                              const oa_otap_table *root, const owner_kind *kind,
+                              const oa_otap_table *root, owner_kind *kind,
                               uint32_t i, bool *present) {
   const oa_otap_column *dropped = &root->columns[OA_OTAP_RESOURCE_DROPPED];
   oa_emit_reset(&encoder->emit);
   *present = !oa_otap_is_null(dropped, i);
-  OA_TRY(
-      put_attributes(d, encoder, RESOURCE_ATTRIBUTES, root, kind, i, present));
+  OA_TRY(put_attributes(d, encoder, RESOURCE_ATTRIBUTES, kind, i, present));
   oa_emit_varint_set(&encoder->emit, RESOURCE_DROPPED, oa_otap_u32(dropped, i));
   return encoder->emit.status;
 }
 
 static oa_status put_scope(const oa_otap_decoder *d, oa_encoder *encoder,
-                           const oa_otap_table *root, const owner_kind *kind,
+                           const oa_otap_table *root, owner_kind *kind,
                            uint32_t i, bool *present) {
   const oa_otap_column *dropped = &root->columns[OA_OTAP_SCOPE_DROPPED];
   const oa_cursor name = text_at(&root->columns[OA_OTAP_SCOPE_NAME], i);
@@ -280,7 +321,7 @@ static oa_status put_scope(const oa_otap_decoder *d, oa_encoder *encoder,
       name.at != NULL || version.at != NULL || !oa_otap_is_null(dropped, i);
   oa_emit_bytes_set(emit, SCOPE_NAME, name.at, oa_cursor_left(&name));
   oa_emit_bytes_set(emit, SCOPE_VERSION, version.at, oa_cursor_left(&version));
-  OA_TRY(put_attributes(d, encoder, SCOPE_ATTRIBUTES, root, kind, i, present));
+  OA_TRY(put_attributes(d, encoder, SCOPE_ATTRIBUTES, kind, i, present));
   oa_emit_varint_set(emit, SCOPE_DROPPED, oa_otap_u32(dropped, i));
   return emit->status;
 }
@@ -307,10 +348,7 @@ static oa_status fill_scopes(owner_fill *f, uint32_t begin, uint32_t end) {
   const oa_otap_column *urls = &f->root->columns[OA_OTAP_SCHEMA_URL];
   for (uint32_t at = begin; at < end;) {
     bool present = false;
-    uint32_t next = at + 1;
-    while (next < end && f->scopes.changes[next] == 0) {
-      next++;
-    }
+    const uint32_t next = run_end(&f->scopes, at, end);
     OA_TRY(put_scope(f->d, &f->encoder, f->root, &f->scopes, at, &present));
     b->root.length = row_at(f, next);
     OA_TRY(oa_builder_fill_scope(b, row_at(f, at),
@@ -326,10 +364,7 @@ static oa_status fill_resources(owner_fill *f) {
   const oa_otap_column *urls = &f->root->columns[OA_OTAP_RESOURCE_SCHEMA_URL];
   for (uint32_t at = 0; at < f->root->rows;) {
     bool present = false;
-    uint32_t next = at + 1;
-    while (next < f->root->rows && f->resources.changes[next] == 0) {
-      next++;
-    }
+    const uint32_t next = run_end(&f->resources, at, f->root->rows);
     OA_TRY(fill_scopes(f, at, next));
     OA_TRY(
         put_resource(f->d, &f->encoder, f->root, &f->resources, at, &present));

@@ -1,17 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "otap/put.h"
 
-static void set_bits(uint8_t *bits, uint32_t from, uint32_t to) {
-  for (; from < to && (from & 7) != 0; from++) {
-    bits[from >> 3] |= (uint8_t)(1U << (from & 7));
-  }
-  const uint32_t whole = (to - from) >> 3;
-  memset(bits + (from >> 3), 0xFF, whole);
-  for (from += whole * 8; from < to; from++) {
-    bits[from >> 3] |= (uint8_t)(1U << (from & 7));
-  }
-}
-
 static size_t width_of(const oa_column *column) {
   return column->field->dictionary ? sizeof(int32_t)
                                    : oa_field_width(column->field);
@@ -25,7 +14,7 @@ uint8_t *oa_otap_open_full(oa_table *table, oa_column *column, uint32_t base,
   column->filled = base + count;
   column->valid += count;
   if (column->gaps) {
-    set_bits(column->validity, base, base + count);
+    oa_bits_fill(column->validity, base, base + count);
   }
   return column->values + (size_t)base * width_of(column);
 }
@@ -47,25 +36,11 @@ OA_INLINE void put_valid(oa_column *column, uint32_t row, unsigned count,
 
 static uint32_t count_valid(const uint8_t *valid, uint32_t count) {
   uint32_t sum = 0;
-  for (uint32_t i = 0; i < count; i++) {
-    sum += valid[i];
+  for (uint32_t i = 0; i < count; i += OA_WORD) {
+    sum += (uint32_t)__builtin_popcountll(
+        oa_bits_get(valid, i, oa_word_count(count - i)));
   }
   return sum;
-}
-
-/* COUNT bytes that are 0 or 1, at most 64, as bits. */
-static uint64_t word_of(const uint8_t *valid, unsigned count) {
-  uint64_t eight;
-  uint64_t word = 0;
-  unsigned i = 0;
-  for (; i + sizeof eight <= count; i += sizeof eight) {
-    memcpy(&eight, valid + i, sizeof eight);
-    word |= (eight * UINT64_C(0x0102040810204080) >> 56) << i;
-  }
-  for (; i < count; i++) {
-    word |= (uint64_t)valid[i] << i;
-  }
-  return word;
 }
 
 uint8_t *oa_otap_open_some(oa_table *table, oa_column *column, uint32_t base,
@@ -80,35 +55,42 @@ uint8_t *oa_otap_open_some(oa_table *table, oa_column *column, uint32_t base,
   uint8_t *to = oa_otap_open_gaps(table, column, base, count);
   for (uint32_t i = 0; to != NULL && i < count; i += OA_WORD) {
     const unsigned part = oa_word_count(count - i);
-    put_valid(column, base + i, part, word_of(valid + i, part));
+    put_valid(column, base + i, part, oa_bits_get(valid, i, part));
   }
   return to == NULL ? NULL : to + (size_t)base * width_of(column);
 }
 
 /* --- numbers --- */
 
+bool oa_otap_none_zero(const uint64_t *values, uint32_t count) {
+  uint64_t all = UINT64_MAX; /* its highest bit: all were something */
+  for (uint32_t i = 0; i < count; i++) {
+    all &= values[i] | (0 - values[i]);
+  }
+  return all >> 63 != 0;
+}
+
 void oa_otap_put_times(oa_table *table, oa_column *column, uint32_t base,
                        uint32_t count, const uint64_t *values) {
-  uint32_t valid = 0;
-  for (uint32_t i = 0; i < count; i++) {
-    valid += values[i] != 0;
-  }
-  if (valid == 0) {
-    return;
-  }
-  if (valid == count) {
-    uint8_t *to = oa_otap_open_full(table, column, base, count);
+  uint8_t *to = NULL;
+  if (count > 0 && oa_otap_none_zero(values, count)) {
+    to = oa_otap_open_full(table, column, base, count);
     if (to != NULL) {
       memcpy(to, values, count * sizeof *values);
     }
     return;
   }
-  uint8_t *to = oa_otap_open_gaps(table, column, base, count);
-  for (uint32_t i = 0; to != NULL && i < count; i += OA_WORD) {
+  for (uint32_t i = 0; i < count; i += OA_WORD) {
     const unsigned part = oa_word_count(count - i);
-    uint64_t word = 0;
-    for (unsigned j = 0; j < part; j++) {
-      word |= (uint64_t)(values[i + j] != 0) << j;
+    const uint64_t word = oa_otap_some_word(values + i, part);
+    if (word == 0) {
+      continue; /* without any there is no column */
+    }
+    if (to == NULL) {
+      to = oa_otap_open_gaps(table, column, base, count);
+    }
+    if (to == NULL) {
+      return;
     }
     memcpy(to + (size_t)(base + i) * sizeof *values, values + i,
            part * sizeof *values);
@@ -130,40 +112,57 @@ void oa_otap_put_u32s(oa_table *table, oa_column *column, uint32_t base,
   }
 }
 
-void oa_otap_put_optional64(oa_table *table, oa_column *column, uint32_t base,
-                            uint32_t count, const uint64_t *values,
-                            const uint8_t *valid) {
-  uint8_t *to = oa_otap_open_some(table, column, base, count, valid);
-  for (uint32_t i = 0; to != NULL && i < count; i++) {
-    const uint64_t value = values[i] & (0U - (uint64_t)valid[i]);
-    memcpy(to + i * sizeof value, &value, sizeof value);
-  }
-}
-
 void oa_otap_put_optional32(oa_table *table, oa_column *column, uint32_t base,
                             uint32_t count, const uint32_t *values,
                             const uint8_t *valid) {
   uint8_t *to = oa_otap_open_some(table, column, base, count, valid);
-  for (uint32_t i = 0; to != NULL && i < count; i++) {
-    const uint32_t value = values[i] & (0U - (uint32_t)valid[i]);
-    memcpy(to + i * sizeof value, &value, sizeof value);
+  if (to != NULL) {
+    memcpy(to, values, count * sizeof *values);
   }
 }
 
 /* --- texts --- */
 
 /* Where absent and empty are the same, both are null. */
-static void put_nullable_texts(oa_table *table, oa_column *column,
-                               uint32_t base, uint32_t count,
-                               const int32_t *numbers) {
+static uint32_t drop_empty(const oa_dict *dict, uint32_t count,
+                           int32_t *numbers) {
   const uint8_t nothing = 0;
-  const oa_dict *dict = column->dict;
   const int32_t empty =
       oa_dict_find(dict, &nothing, 0, oa_dict_hash(dict, &nothing, 0));
   uint32_t some = 0;
   for (uint32_t i = 0; i < count; i++) {
-    some += numbers[i] >= 0 && numbers[i] != empty;
+    numbers[i] = numbers[i] == empty ? -1 : numbers[i];
+    some += numbers[i] >= 0;
   }
+  return some;
+}
+
+/* Where a text must be, absent is empty. */
+static uint32_t add_empty(oa_table *table, oa_column *column, uint32_t count,
+                          int32_t *numbers) {
+  int32_t all = 0;
+  for (uint32_t i = 0; i < count; i++) {
+    all |= numbers[i];
+  }
+  if (all < 0) {
+    const int32_t empty = oa_column_intern(table, column, NULL, 0);
+    for (uint32_t i = 0; i < count; i++) {
+      numbers[i] = numbers[i] < 0 ? empty : numbers[i];
+    }
+  }
+  return count;
+}
+
+/* How many of the NUMBERS are not null. */
+static uint32_t settle(oa_table *table, oa_column *column, uint32_t count,
+                       int32_t *numbers) {
+  return column->field->nullable ? drop_empty(column->dict, count, numbers)
+                                 : add_empty(table, column, count, numbers);
+}
+
+void oa_otap_put_texts(oa_table *table, oa_column *column, uint32_t base,
+                       uint32_t count, int32_t *numbers) {
+  const uint32_t some = settle(table, column, count, numbers);
   if (some == 0) {
     return;
   }
@@ -179,9 +178,8 @@ static void put_nullable_texts(oa_table *table, oa_column *column,
     const unsigned part = oa_word_count(count - i);
     uint64_t word = 0;
     for (unsigned j = 0; j < part; j++) {
-      const int32_t number = numbers[i + j];
-      const bool set = number >= 0 && number != empty;
-      const int32_t value = set ? number : 0;
+      const bool set = numbers[i + j] >= 0;
+      const int32_t value = set ? numbers[i + j] : 0;
       memcpy(to + (size_t)(base + i + j) * sizeof value, &value, sizeof value);
       word |= (uint64_t)set << j;
     }
@@ -189,30 +187,31 @@ static void put_nullable_texts(oa_table *table, oa_column *column,
   }
 }
 
-static void put_required_texts(oa_table *table, oa_column *column,
-                               uint32_t base, uint32_t count,
-                               const int32_t *numbers) {
-  int32_t empty = -1;
-  uint8_t *to = oa_otap_open_full(table, column, base, count);
-  for (uint32_t i = 0; to != NULL && i < count; i++) {
-    int32_t number = numbers[i];
-    if (number < 0) {
-      empty = empty < 0 ? oa_column_intern(table, column, NULL, 0) : empty;
-      number = empty;
+void oa_otap_put_repeated_texts(oa_table *table, oa_column *column,
+                                uint32_t base, uint32_t count, int32_t *numbers,
+                                const uint32_t *ends) {
+  const uint32_t some = settle(table, column, count, numbers);
+  uint8_t *to = NULL;
+  if (some > 0 && some == count) {
+    to = oa_otap_open_full(table, column, base, ends[count - 1]);
+  } else if (some > 0) {
+    to = oa_otap_open_gaps(table, column, base, ends[count - 1]);
+    to = to == NULL ? NULL : to + (size_t)base * sizeof *numbers;
+  }
+  for (uint32_t i = 0, row = 0; to != NULL && i < count; i++) {
+    if (i + 1 < count && numbers[i] == numbers[i + 1]) {
+      continue; /* they are written together */
     }
-    memcpy(to + (size_t)i * sizeof number, &number, sizeof number);
-  }
-}
-
-void oa_otap_put_texts(oa_table *table, oa_column *column, uint32_t base,
-                       uint32_t count, const int32_t *numbers) {
-  if (count == 0) {
-    return;
-  }
-  if (column->field->nullable) {
-    put_nullable_texts(table, column, base, count, numbers);
-  } else {
-    put_required_texts(table, column, base, count, numbers);
+    const bool set = numbers[i] >= 0;
+    const int32_t value = set ? numbers[i] : 0;
+    const uint32_t end = ends[i];
+    if (set && some < count) {
+      oa_bits_fill(column->validity, base + row, base + end);
+      column->valid += end - row;
+    }
+    for (; row < end; row++) {
+      memcpy(to + row * sizeof value, &value, sizeof value);
+    }
   }
 }
 
@@ -247,40 +246,47 @@ OA_INLINE bool all_ids(const oa_otap_column *from, uint32_t count,
   return all;
 }
 
-/* Ids that stand one after the other, of which some are not set.  All are
- * written, those as zeros, as where they are is not to be foreseen. */
+/* Which of the COUNT ids, at most 64, are not all zero. */
+OA_INLINE uint64_t ids_word(const uint8_t *ids, unsigned count, size_t width) {
+  uint64_t word = 0;
+  for (unsigned i = 0; i < count; i++) {
+    uint64_t head;
+    uint64_t tail;
+    const uint8_t *id = ids + i * width;
+    memcpy(&head, id, sizeof head);
+    memcpy(&tail, id + width - sizeof tail, sizeof tail);
+    word |= (uint64_t)((head | tail) != 0) << i;
+  }
+  return word;
+}
+
+/* Ids that stand one after the other, of which some are not set. */
 OA_INLINE void put_some_ids(oa_table *table, oa_column *column, uint32_t base,
                             uint32_t count, const oa_otap_column *from,
                             size_t width) {
   const uint8_t *ids = from->array->values;
   uint8_t *to = NULL;
-  for (uint32_t i = 0; i < count; i += OA_WORD) {
+  for (uint32_t i = 0; i < count; i += OA_WORD, ids += OA_WORD * width) {
     const unsigned part = oa_word_count(count - i);
-    const uint64_t given = oa_otap_valid_word(from, i, part);
-    uint64_t cells[OA_WORD * 2];
-    uint64_t word = 0;
-    for (unsigned j = 0; j < part; j++) {
-      uint64_t head;
-      uint64_t tail;
-      const uint8_t *id = ids + (size_t)(i + j) * width;
-      memcpy(&head, id, sizeof head);
-      memcpy(&tail, id + width - sizeof tail, sizeof tail);
-      const uint64_t set = ((head | tail) != 0) & given >> j;
-      cells[j * width / sizeof head] = head & (0U - set);
-      cells[(j + 1) * width / sizeof tail - 1] = tail & (0U - set);
-      word |= set << j;
-    }
-    if (word == 0) {
+    const uint64_t some = ids_word(ids, part, width);
+    const uint64_t word = some & oa_otap_valid_word(from, i, part);
+    if (to == NULL && word == 0) {
       continue; /* without any there is no column */
     }
     if (to == NULL) {
       to = oa_otap_open_gaps(table, column, base, count);
+      if (to == NULL) {
+        return;
+      }
+      to += base * width;
+      memcpy(to + i * width, ids, (count - i) * width);
     }
-    if (to == NULL) {
-      return;
-    }
-    memcpy(to + (size_t)(base + i) * width, cells, part * width);
     put_valid(column, base + i, part, word);
+    for (unsigned j = 0; word != some && j < part; j++) {
+      if ((word >> j & 1) == 0) { /* something may stand under null */
+        memset(to + (i + j) * width, 0, width);
+      }
+    }
   }
 }
 

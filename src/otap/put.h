@@ -25,11 +25,23 @@ uint8_t *oa_otap_open_full(oa_table *table, oa_column *column, uint32_t base,
 uint8_t *oa_otap_open_gaps(oa_table *table, oa_column *column, uint32_t base,
                            uint32_t count);
 
-/* Opens a run whose rows hold values where VALID (a byte each, 0 or 1) says
- * so: the place of the first one.  All its values are to be written, with
- * zeros for null.  NULL: none is valid, or no memory. */
+/* Opens a run whose rows hold values where VALID (a bit each) says so: the
+ * place of the first one.  All its values are to be written, with zeros for
+ * null.  NULL: none is valid, or no memory. */
 uint8_t *oa_otap_open_some(oa_table *table, oa_column *column, uint32_t base,
                            uint32_t count, const uint8_t *valid);
+
+/* True when none of the VALUES is 0. */
+bool oa_otap_none_zero(const uint64_t *values, uint32_t count);
+
+/* Which of COUNT values, at most 64, are not 0. */
+OA_INLINE uint64_t oa_otap_some_word(const uint64_t *values, unsigned count) {
+  uint64_t word = 0;
+  for (unsigned i = 0; i < count; i++) {
+    word |= (uint64_t)(values[i] != 0) << i;
+  }
+  return word;
+}
 
 /* 0 is null. */
 void oa_otap_put_times(oa_table *table, oa_column *column, uint32_t base,
@@ -40,15 +52,18 @@ void oa_otap_put_u32s(oa_table *table, oa_column *column, uint32_t base,
                       uint32_t count, const uint32_t *values);
 
 /* Numbers in the column's dictionary; -1 and "" are null, or "" when the column
- * is not nullable. */
+ * is not nullable.  They become so in NUMBERS too. */
 void oa_otap_put_texts(oa_table *table, oa_column *column, uint32_t base,
-                       uint32_t count, const int32_t *numbers);
+                       uint32_t count, int32_t *numbers);
 
-/* Values of 64 or 32 bits; VALID (a byte each, 0 or 1) says which are not
- * null. */
-void oa_otap_put_optional64(oa_table *table, oa_column *column, uint32_t base,
-                            uint32_t count, const uint64_t *values,
-                            const uint8_t *valid);
+/* The same for runs of equal texts: that of number i ends before row ENDS[i],
+ * counted from BASE. */
+void oa_otap_put_repeated_texts(oa_table *table, oa_column *column,
+                                uint32_t base, uint32_t count, int32_t *numbers,
+                                const uint32_t *ends);
+
+/* Values of 32 bits; VALID (a bit each) says which are not null.  Those under
+ * null are 0. */
 void oa_otap_put_optional32(oa_table *table, oa_column *column, uint32_t base,
                             uint32_t count, const uint32_t *values,
                             const uint8_t *valid);
