@@ -39,7 +39,8 @@ typedef struct oa_column {
   int32_t *offsets;  /* utf8, binary, list */
   uint32_t filled;   /* rows written; those up to the table's length are null */
   uint32_t valid;    /* nullable columns: rows that hold a value */
-  uint32_t dirty;    /* values of rows in [filled, dirty) are not zero */
+  uint32_t dirty;    /* values of rows in [clean, dirty), if not filled, are */
+  uint32_t clean;    /* not zero; the highest number when there are none */
   bool gaps;         /* a row was passed over: validity says which */
   bool starts_gaps;  /* nullable, and no row was passed over yet */
   uint32_t room;     /* rows that values or offsets have memory for */
@@ -137,12 +138,12 @@ bool oa_column_catch_up(oa_table *table, oa_column *column, uint32_t row);
 bool oa_column_open_gaps(oa_table *table, oa_column *column);
 
 /* The row's value is about to be written.  Memory behind what is filled is
- * zero already, so a gap mostly costs nothing. */
+ * zero some rows ahead, so a gap mostly costs nothing. */
 OA_INLINE bool oa_column_begin(oa_table *table, oa_column *column,
                                uint32_t row) {
   const bool gap = column->filled != row;
   if ((column->values == NULL ||
-       (gap && (column->starts_gaps || column->filled < column->dirty))) &&
+       (gap && (column->starts_gaps || row > column->clean))) &&
       !oa_column_catch_up(table, column, row)) {
     return false;
   }

@@ -22,20 +22,21 @@ static void clear_bits(uint8_t *bits, uint32_t from, uint32_t to) {
   }
 }
 
-/* Values of the rows from FROM on become zero again. */
+/* Values of the rows from FROM on that are filled become zero again. */
 static void clear_values(oa_column *column, uint32_t from) {
   if (column->values == NULL || oa_field_has_offsets(column->field)) {
     return;
   }
-  const uint32_t to =
-      column->filled > column->dirty ? column->filled : column->dirty;
   if (column->field->type == OA_TYPE_BOOL) {
-    clear_bits(column->values, from, to);
-  } else {
-    const size_t width = oa_values_size(column->field, 1);
-    memset(column->values + from * width, 0, (to - from) * width);
+    clear_bits(column->values, from, column->filled);
+    return;
   }
-  column->dirty = 0;
+  const size_t width = oa_values_size(column->field, 1);
+  memset(column->values + from * width, 0, (column->filled - from) * width);
+  if (column->clean < column->filled) {
+    column->clean =
+        column->filled < column->dirty ? column->filled : UINT32_MAX;
+  }
 }
 
 static void truncate_column(oa_column *column, uint32_t length) {
@@ -75,17 +76,21 @@ void oa_table_truncate(oa_table *table, uint32_t length) {
   table->length = length;
 }
 
-static void clear_column(oa_column *column, uint32_t length) {
-  const bool bits = column->field->type == OA_TYPE_BOOL;
-  if (!bits && !column->gaps && column->filled == length &&
-      !oa_field_has_offsets(column->field)) {
-    /* Every row had a value, and so it will be in the next batch: zeroing
-     * waits until a row is passed over. */
-    if (column->dirty < length) {
-      column->dirty = length;
-    }
-  } else {
+/* The values stay: those of the next batch are written over them, and zeroing
+ * waits until a row is passed over. */
+static void leave_values(oa_column *column) {
+  if (column->filled > 0) {
+    column->dirty =
+        column->filled > column->dirty ? column->filled : column->dirty;
+    column->clean = 0;
+  }
+}
+
+static void clear_column(oa_column *column) {
+  if (column->field->type == OA_TYPE_BOOL) {
     clear_values(column, 0);
+  } else if (!oa_field_has_offsets(column->field)) {
+    leave_values(column);
   }
   if (column->gaps) {
     clear_bits(column->validity, 0, column->filled);
@@ -100,7 +105,7 @@ static void clear_column(oa_column *column, uint32_t length) {
 void oa_table_clear(oa_table *table) {
   for (size_t i = 0; i < table->column_count; i++) {
     oa_column *column = &table->columns[i];
-    clear_column(column, table->length);
+    clear_column(column);
     if (column->dict != NULL) {
       oa_dict_clear(column->dict);
     }

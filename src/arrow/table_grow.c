@@ -17,6 +17,9 @@ enum { GROWTH = 4 };
 /* Rows are paid for so many at a time: a part of those that are there. */
 enum { STEP_PART = 4, STEP_MIN = 64 };
 
+/* Rows that are zeroed at a time. */
+enum { ZEROED_AHEAD = 1024 };
+
 /* --- paying --- */
 
 /* What a buffer of ROOM bytes costs when its first USED bytes are written. */
@@ -244,6 +247,7 @@ static bool materialize(oa_table *table, oa_column *column) {
     column->offsets = block;
     column->dirty = UINT32_MAX; /* offsets of passed rows must be written */
   }
+  column->clean = offsets ? 0 : UINT32_MAX;
   const bool bits = field->type == OA_TYPE_BOOL;
   table->row_bits += offsets ? 32
                      : bits  ? 1
@@ -283,6 +287,21 @@ bool oa_column_open_gaps(oa_table *table, oa_column *column) {
   return !column->starts_gaps || start_gaps(table, column);
 }
 
+/* Zeroes the values of the rows up to ROW, and some behind it: those of a batch
+ * before stand there.  They are written soon, and so are near by then. */
+static void zero_ahead(oa_column *column, uint32_t row) {
+  const size_t width = oa_values_size(column->field, 1);
+  const uint32_t from =
+      column->filled > column->clean ? column->filled : column->clean;
+  const uint32_t dirty = column->dirty;
+  const uint32_t to =
+      row < dirty && dirty - row > ZEROED_AHEAD ? row + ZEROED_AHEAD : dirty;
+  if (from < to) {
+    memset(column->values + from * width, 0, (to - from) * width);
+  }
+  column->clean = to == dirty ? UINT32_MAX : to;
+}
+
 bool oa_column_catch_up(oa_table *table, oa_column *column, uint32_t row) {
   if (column->values == NULL && !materialize(table, column)) {
     return false;
@@ -299,10 +318,8 @@ bool oa_column_catch_up(oa_table *table, oa_column *column, uint32_t row) {
     for (uint32_t i = from; i < row; i++) {
       column->offsets[i + 1] = end;
     }
-  } else if (from < column->dirty) {
-    const uint32_t to = row < column->dirty ? row : column->dirty;
-    const size_t width = oa_values_size(column->field, 1);
-    memset(column->values + from * width, 0, (to - from) * width);
+  } else if (row > column->clean) {
+    zero_ahead(column, row);
   }
   column->filled = row;
   return true;

@@ -125,6 +125,7 @@ static void move_column(oa_table *table, oa_column *column, plan *p) {
     column->values = values;
     column->offsets = offsets ? values : NULL;
     column->dirty = offsets ? UINT32_MAX : 0;
+    column->clean = offsets ? 0 : UINT32_MAX;
     column->room = rows;
   }
   void *bits =

@@ -37,16 +37,39 @@ static size_t sequence(const uint8_t *text, size_t len, size_t *bad) {
   return more + 1;
 }
 
+#define HIGH_BITS UINT64_C(0x8080808080808080) /* of bytes beyond ASCII */
+
+/* Telemetry is nearly all ASCII: eight bytes at a time, the last ones together
+ * with some before. */
+static bool is_ascii(const uint8_t *text, size_t len) {
+  uint64_t all = 0;
+  uint64_t word = 0;
+  if (len < sizeof word) {
+    for (size_t i = 0; i < len; i++) {
+      all |= text[i];
+    }
+  } else {
+    for (size_t i = 0; i < len - sizeof word; i += sizeof word) {
+      memcpy(&word, text + i, sizeof word);
+      all |= word;
+    }
+    memcpy(&word, text + len - sizeof word, sizeof word);
+    all |= word;
+  }
+  return (all & HIGH_BITS) == 0;
+}
+
 bool oa_utf8_valid(const uint8_t *text, size_t len) {
   size_t at = 0;
   size_t bad;
-
+  if (is_ascii(text, len)) {
+    return true;
+  }
   while (at < len) {
-    /* Telemetry is nearly all ASCII: eight bytes a step while it is. */
     while (len - at >= 8) {
       uint64_t word;
       memcpy(&word, text + at, sizeof word);
-      if ((word & UINT64_C(0x8080808080808080)) != 0) {
+      if ((word & HIGH_BITS) != 0) {
         break;
       }
       at += 8;
