@@ -147,7 +147,7 @@ class Protocols(ingest.Bench):
     def passes(self, way, pack):
         """How often the pack is sent: whole, and by each connection of a
         stream, in about as many rows as the others."""
-        turns = 2 if self.options.quick else 16
+        turns = 2 if self.options.quick else 32
         if way.streams:
             turns = max(turns, way.shape[0])
         return turns
