@@ -222,6 +222,7 @@ static void put_items(const oa_otap_column *item, int64_t begin, int64_t end,
                       uint8_t *to) {
   if (!oa_otap_has_nulls(item) && item->index_width == 0) {
     if (begin < end) {
+      assert(item->array != NULL); /* it has a field */
       memcpy(to, (const uint64_t *)item->array->values + begin,
              (size_t)(end - begin) * sizeof(uint64_t));
     }
