@@ -70,8 +70,8 @@ class Bench:
         return self.idle[target.title]
 
     def requests(self, target, pack):
-        """Every distinct body equally often: 2 or 8 times."""
-        count = pack["requests"] * (2 if self.options.quick else 8)
+        """Every distinct body equally often: 2 or 16 times."""
+        count = pack["requests"] * (2 if self.options.quick else 16)
         if pack["size"] < 1000:  # as many items cost more: half is enough
             count = count // 2
         if target.requests_at_most:
