@@ -65,16 +65,21 @@ static oa_status read_encoding(const oa_payload_column *column,
   if (column->encoding == OA_ENCODING_PLAIN || name == NULL) {
     return OA_OK; /* not an id; or nothing is said */
   }
-  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-    if (strcmp(name, names[i]) == 0) {
+  /* A quasi delta looks at other columns, which only some tables have. */
+  for (size_t i = 0; i <= OA_ENCODING_QUASI_DELTA; i++) {
+    if (strcmp(name, names[i]) == 0 &&
+        (i != OA_ENCODING_QUASI_DELTA ||
+         column->encoding == OA_ENCODING_QUASI_DELTA)) {
       *out = (oa_payload_encoding)i;
       return OA_OK;
     }
   }
   return oa_error_set(error, OA_ERR_UNSUPPORTED,
-                      "column \"%s\": encoding \"%.40s\" is none of plain, "
-                      "delta and quasidelta",
-                      column->name, name);
+                      "column \"%s\": encoding \"%.40s\" is none of plain%s",
+                      column->name, name,
+                      column->encoding == OA_ENCODING_QUASI_DELTA
+                          ? ", delta and quasidelta"
+                          : " and delta");
 }
 
 static oa_status bind_column(oa_otap_slot *slot, size_t i,

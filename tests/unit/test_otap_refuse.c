@@ -175,6 +175,27 @@ static void an_unknown_encoding_is_refused(void **state) {
   stream_free(&s);
 }
 
+/* Points have no columns that a quasi delta could look at. */
+static void a_quasi_delta_of_points_is_refused(void **state) {
+  (void)state;
+  static const oa_key_value quasi = {"encoding", "quasidelta"};
+  message m = {0};
+  table metrics = {0};
+  table points = {0};
+  stream s;
+  add(&metrics, "id", VALUES(UINT16, uint16_t, 0));
+  add(&metrics, "metric_type", VALUES(UINT8, uint8_t, 1));
+  add_text(&metrics, "name", "m", OFFSETS(0, 1), 1);
+  column *parent = add(&points, "parent_id", VALUES(UINT16, uint16_t, 0));
+  parent->field.metadata = &quasi;
+  parent->field.metadata_count = 1;
+  put_table(&m, OA_PAYLOAD_METRICS, &metrics, 1);
+  put_table(&m, OA_PAYLOAD_NUMBER_POINTS, &points, 1);
+  stream_init(&s, OA_METRICS, NULL);
+  expect_refused(&s, &m, OA_ERR_UNSUPPORTED, "\"parent_id\": encoding");
+  stream_free(&s);
+}
+
 /* --- ids --- */
 
 static void one_attribute(table *t, uint16_t parent, uint8_t type) {
@@ -317,6 +338,7 @@ int main(void) {
       cmocka_unit_test(required_columns_must_be_there),
       cmocka_unit_test(columns_must_have_their_types),
       cmocka_unit_test(an_unknown_encoding_is_refused),
+      cmocka_unit_test(a_quasi_delta_of_points_is_refused),
       cmocka_unit_test(a_parent_must_exist),
       cmocka_unit_test(two_rows_must_not_have_one_id),
       cmocka_unit_test(two_rows_far_apart_must_not_have_one_id),
