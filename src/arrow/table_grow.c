@@ -5,6 +5,7 @@
  * nothing before it is written to (base/pages.h).  Rows are paid for before
  * they may be written, in steps, so that what the tree's purse counts is what
  * the system has really given. */
+#include "arrow/bits.h"
 #include "arrow/table_impl.h"
 #include "base/pages.h"
 
@@ -270,14 +271,10 @@ static bool make_bits(oa_table *table, oa_column *column) {
 
 /* Rows so far all hold values; from now on bits say which do. */
 static bool start_gaps(oa_table *table, oa_column *column) {
-  const uint32_t rows = column->filled;
   if (column->validity == NULL && !make_bits(table, column)) {
     return false;
   }
-  memset(column->validity, 0xFF, rows >> 3);
-  if ((rows & 7) != 0) {
-    column->validity[rows >> 3] = (uint8_t)((1U << (rows & 7)) - 1);
-  }
+  oa_bits_fill(column->validity, 0, column->filled);
   column->gaps = true;
   column->starts_gaps = false;
   return true;

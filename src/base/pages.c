@@ -24,8 +24,6 @@ static bool is_mapped(size_t size) {
   return MAPS && size >= OA_PAGES_FROM;
 }
 
-enum { HUGE_PAGE = 2 * 1024 * 1024 };
-
 /* SIZE bytes of address space, nothing behind them yet; NULL: there is none. */
 static void *map(size_t size) {
   if (oa_mem_refused()) {
@@ -37,10 +35,7 @@ static void *map(size_t size) {
 }
 
 static void *obtain(size_t size) {
-  if (!is_mapped(size)) {
-    return oa_calloc(1, size);
-  }
-  return map(size);
+  return is_mapped(size) ? map(size) : oa_calloc(1, size);
 }
 
 void oa_pages_free(void *block, size_t size) {
@@ -79,6 +74,8 @@ void *oa_pages_resize(void *block, size_t old_size, size_t used, size_t size) {
 }
 
 /* --- blocks to be used whole --- */
+
+enum { HUGE_PAGE = 2 * 1024 * 1024 };
 
 /* The SIZE bytes of MAPPING from its first huge page on; MAPPING has a huge
  * page more, and gives back the pages around them. */

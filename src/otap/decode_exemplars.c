@@ -51,7 +51,6 @@ static oa_status read_kind(const oa_otap_decoder *d, const exemplar_kind *kind,
                            oa_otap_attrs *attrs) {
   oa_otap_ids ids = {0};
   void *block = NULL;
-  uint32_t *parents = NULL;
   uint32_t rows = 0;
   *out = (exemplars){.table = oa_otap_table_of(d, kind->type)};
   const oa_otap_table *table = out->table;
@@ -62,9 +61,8 @@ static oa_status read_kind(const oa_otap_decoder *d, const exemplar_kind *kind,
     for (uint32_t i = 1; i < rows; i++) {
       same[i] = is_alike(table, i);
     }
-    OA_TRY(oa_otap_parents_read(table, OA_OTAP_EXEMPLAR_PARENT_ID, same,
-                                d->scratch, &parents, d->error));
-    OA_TRY(oa_otap_join_rows(table, parents, &points->ids,
+    OA_TRY(oa_otap_join_read(table, OA_OTAP_EXEMPLAR_PARENT_ID, same,
+                             &points->ids,
                              points->table == NULL ? 0 : points->table->rows,
                              d->scratch, &out->join, d->error));
     OA_TRY(oa_otap_ids_index(table, OA_OTAP_EXEMPLAR_ID, d->scratch, &ids,

@@ -57,17 +57,14 @@ static oa_status check_kind(const oa_otap_decoder *d, const oa_otap_metrics *m,
 static oa_status read_points(const oa_otap_decoder *d, const oa_otap_ids *ids,
                              uint32_t kind, oa_otap_metrics *m) {
   oa_otap_points *p = &m->points[kind];
-  uint32_t *parents = NULL;
   void *runs = NULL;
   *p = (oa_otap_points){.table = oa_otap_table_of(d, point_types[kind]),
                         .in_order = true};
   if (p->table == NULL) {
     return OA_OK;
   }
-  OA_TRY(oa_otap_parents_read(p->table, OA_OTAP_POINT_PARENT_ID, NULL,
-                              d->scratch, &parents, d->error));
-  OA_TRY(oa_otap_join_rows(p->table, parents, ids, m->table->rows, d->scratch,
-                           &p->join, d->error));
+  OA_TRY(oa_otap_join_read(p->table, OA_OTAP_POINT_PARENT_ID, NULL, ids,
+                           m->table->rows, d->scratch, &p->join, d->error));
   OA_TRY(oa_otap_ids_index(p->table, OA_OTAP_POINT_ID, d->scratch, &p->ids,
                            d->error));
   OA_TRY(oa_scratch_get(d->scratch, p->table->rows, sizeof *p->runs, &runs));

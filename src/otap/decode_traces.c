@@ -67,15 +67,12 @@ static oa_status read_items(const oa_otap_decoder *d, const items_kind *kind,
                             uint32_t span_count, items *out) {
   oa_otap_ids ids = {0};
   uint8_t *same = NULL;
-  uint32_t *parents = NULL;
   *out = (items){.table = oa_otap_table_of(d, kind->type)};
   const oa_otap_table *table = out->table;
   if (table != NULL) {
     OA_TRY(same_as_before(d, table, kind->alike, &same));
-    OA_TRY(oa_otap_parents_read(table, kind->parent_id, same, d->scratch,
-                                &parents, d->error));
-    OA_TRY(oa_otap_join_rows(table, parents, spans, span_count, d->scratch,
-                             &out->join, d->error));
+    OA_TRY(oa_otap_join_read(table, kind->parent_id, same, spans, span_count,
+                             d->scratch, &out->join, d->error));
     OA_TRY(oa_otap_ids_index(table, kind->id, d->scratch, &ids, d->error));
     out->count = table->rows;
   }

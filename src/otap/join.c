@@ -11,10 +11,11 @@ static oa_status no_parent(const oa_otap_table *table, uint32_t row,
                       table->info->name, row, id);
 }
 
-oa_status oa_otap_join_rows(const oa_otap_table *table, uint32_t *parent_ids,
-                            const oa_otap_ids *parents, uint32_t parent_rows,
-                            oa_scratch *scratch, oa_otap_join *out,
-                            oa_error *error) {
+/* Finds the parents of PARENT_IDS, which become rows, and counts. */
+static oa_status join_ids(const oa_otap_table *table, uint32_t *parent_ids,
+                          const oa_otap_ids *parents, uint32_t parent_rows,
+                          oa_scratch *scratch, oa_otap_join *out,
+                          oa_error *error) {
   void *block = NULL;
   OA_TRY(oa_scratch_get_zeroed(scratch, parent_rows, sizeof(uint32_t), &block));
   uint32_t *places = block;
@@ -96,8 +97,7 @@ oa_status oa_otap_join_read(const oa_otap_table *table, size_t number,
       column->encoding != OA_ENCODING_QUASI_DELTA || parents->sorted != NULL) {
     uint32_t *ids = NULL;
     OA_TRY(oa_otap_parents_read(table, number, same, scratch, &ids, error));
-    return oa_otap_join_rows(table, ids, parents, parent_rows, scratch, out,
-                             error);
+    return join_ids(table, ids, parents, parent_rows, scratch, out, error);
   }
   OA_TRY(oa_scratch_get(scratch, table->rows, sizeof(uint32_t), &rows));
   OA_TRY(

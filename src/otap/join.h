@@ -27,16 +27,9 @@ typedef struct oa_otap_seat {
   uint32_t row;  /* of the parent table */
 } oa_otap_seat;
 
-/* Finds the parents of TABLE's rows by PARENT_IDS, which become rows, among
- * the PARENT_ROWS rows that PARENTS knows.  OA_ERR_MALFORMED: one is not
- * there. */
-oa_status oa_otap_join_rows(const oa_otap_table *table, uint32_t *parent_ids,
-                            const oa_otap_ids *parents, uint32_t parent_rows,
-                            oa_scratch *scratch, oa_otap_join *out,
-                            oa_error *error);
-
-/* Reads column NUMBER of TABLE, its parent_id, and finds the parents, both as
- * oa_otap_parents_read() and oa_otap_join_rows() do. */
+/* Reads column NUMBER of TABLE, its parent_id, as oa_otap_parents_read() does,
+ * and finds the parents among the PARENT_ROWS rows that PARENTS knows.
+ * OA_ERR_MALFORMED: an id is null, or no row of the parents has it. */
 oa_status oa_otap_join_read(const oa_otap_table *table, size_t number,
                             const uint8_t *same, const oa_otap_ids *parents,
                             uint32_t parent_rows, oa_scratch *scratch,
