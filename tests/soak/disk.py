@@ -92,6 +92,18 @@ def trouble_at(folder, *arguments, mount=None, **options):
             mount.close()
 
 
+def fill(path):
+    """Appends to a file until its disk has no room.  Without a buffer: what one
+    keeps after ENOSPC is written again when the file is closed, and raises then."""
+    with open(path, "ab", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(MIB))
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+
+
 class Trouble:
     """A loaded service on a disk that is spoilt and mended again."""
 
@@ -112,9 +124,11 @@ class Trouble:
     def ready(self):
         return self.service.get("/readyz")
 
-    def expect_trouble(self, *words, seconds=20):
-        """Until /readyz says so; then senders are refused."""
+    def expect_trouble(self, *words, seconds=20, spoil=lambda: None):
+        """Until /readyz says so, spoiling it anew before each look; then
+        senders are refused."""
         def bad():
+            spoil()
             status, text = self.ready()
             return text if status == 503 else None
         why = harness.wait_until(bad, seconds, f"{self.name}: 503 from /readyz")
@@ -192,14 +206,7 @@ def full(folder, seconds, level="memory"):
         trouble.start()
         time.sleep(0.5)
         ballast = mount.path / "ballast"
-        with open(ballast, "wb") as file:
-            try:
-                while True:
-                    file.write(bytes(MIB))
-                    file.flush()
-            except OSError as error:
-                if error.errno != errno.ENOSPC:
-                    raise
+        fill(ballast)
         trouble.expect_trouble("No space left")
         trouble.stay(seconds)
         trouble.load.stop()
@@ -289,15 +296,8 @@ def retention(folder, seconds):
         trouble.start()
         harness.wait_until(lambda: metric_of(trouble.service, "otlp_arrow_files_removed_total") > 3,
                            30, "files are removed")
-        # And when others fill it up, too.
-        with open(ballast, "ab") as file:
-            try:
-                while True:
-                    file.write(bytes(65536))
-                    file.flush()
-            except OSError:
-                pass
-        trouble.expect_trouble("No space left")
+        # And when others fill it up, too; again, for a file may go meanwhile.
+        trouble.expect_trouble("No space left", spoil=lambda: fill(ballast))
         before = metric_of(trouble.service, "otlp_arrow_files_removed_total")
         os.truncate(ballast, 12 * MIB)
         harness.wait_until(lambda: trouble.ready()[0] == 200, 20, "ready again")
