@@ -241,9 +241,15 @@ void oa_answer_refuse_http(oa_stream *stream, unsigned status,
 }
 
 void oa_answer_sent(oa_stream *stream) {
-  if (!stream->ended) {
-    /* RFC 9113, section 8.1: an early answer is followed by NO_ERROR. */
-    nghttp2_submit_rst_stream(stream->connection->session, NGHTTP2_FLAG_NONE,
-                              stream->id, NGHTTP2_NO_ERROR);
+  stream->sent = true;
+  if (stream->ended) {
+    return;
+  }
+  if (stream->head.grpc || stream->late) {
+    oa_stream_part(stream);
+  } else {
+    /* Clients of HTTP tend to take a reset in the middle of what they send for
+     * a failure, and then show nobody the answer: they get time to end. */
+    oa_stream_time(stream);
   }
 }

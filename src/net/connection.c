@@ -259,7 +259,8 @@ static bool peek(oa_connection *connection, const uint8_t *data, size_t len) {
     begin_protocol(connection, OA_CONNECTION_HTTP2, oa_http2_open(connection));
   } else if (head[0] == 0x16 && connection->tls == NULL) {
     refuse_tls(connection);
-  } else if ((head[0] >= 'A' && head[0] <= 'Z') || head[0] == '\r') {
+  } else if (((head[0] | 0x20) >= 'a' && (head[0] | 0x20) <= 'z') ||
+             head[0] == '\r') {
     connection->greeted = true;
     begin_protocol(connection, OA_CONNECTION_HTTP1, oa_http1_open(connection));
   } else {

@@ -61,20 +61,26 @@ oa_status oa_head_put(oa_head *head, const uint8_t *name, size_t name_len,
   return OA_OK;
 }
 
-const char *oa_head_find(const oa_head *head, const char *name, size_t *len) {
+/* The next field NAME, from *AT on, which comes to stand behind it. */
+static const char *find_next(const oa_head *head, const char *name, size_t *at,
+                             size_t *len) {
   const size_t name_len = strlen(name);
-  size_t at = 0;
-  while (at < head->fields.len) {
+  while (*at < head->fields.len) {
     lengths found;
-    const uint8_t *text = head->fields.data + at + sizeof found;
-    memcpy(&found, head->fields.data + at, sizeof found);
+    const uint8_t *text = head->fields.data + *at + sizeof found;
+    memcpy(&found, head->fields.data + *at, sizeof found);
+    *at += sizeof found + found.name + found.value + 2;
     if (found.name == name_len && memcmp(text, name, name_len) == 0) {
       *len = found.value;
       return (const char *)text + name_len + 1;
     }
-    at += sizeof found + found.name + found.value + 2;
   }
   return NULL;
+}
+
+const char *oa_head_find(const oa_head *head, const char *name, size_t *len) {
+  size_t at = 0;
+  return find_next(head, name, &at, len);
 }
 
 static const uint8_t *find(const oa_head *head, const char *name, size_t *len) {
@@ -132,16 +138,28 @@ static void finish_timeout(oa_head *head) {
   }
 }
 
+/* A second field is a second coding, as one behind a comma would be (RFC 9110,
+ * section 5.3). */
+static void finish_coding(oa_head *head) {
+  const char *name = head->grpc ? "grpc-encoding" : "content-encoding";
+  size_t at = 0;
+  size_t len;
+  const uint8_t *value = (const uint8_t *)find_next(head, name, &at, &len);
+  if (value == NULL) {
+    return;
+  }
+  const oa_status status =
+      head->grpc ? oa_grpc_encoding_parse(value, len, &head->codec)
+                 : parse_coding(value, len, &head->codec);
+  head->encoding_unknown =
+      status != OA_OK || find_next(head, name, &at, &len) != NULL;
+}
+
 void oa_head_finish(oa_head *head) {
   size_t len;
   const uint8_t *value = find(head, "content-type", &len);
   head->grpc = value != NULL && oa_grpc_content_type_ok(value, len);
-  value = find(head, head->grpc ? "grpc-encoding" : "content-encoding", &len);
-  if (value != NULL) {
-    head->encoding_unknown =
-        (head->grpc ? oa_grpc_encoding_parse(value, len, &head->codec)
-                    : parse_coding(value, len, &head->codec)) != OA_OK;
-  }
+  finish_coding(head);
   if (head->grpc) {
     finish_timeout(head);
   }

@@ -296,6 +296,7 @@ static void init_lists(oa_thread *thread) {
                             &thread->postponed,
                             &thread->put_off,
                             &thread->timed,
+                            &thread->parting,
                             &thread->paced,
                             &thread->granted,
                             &thread->crawling,

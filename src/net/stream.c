@@ -13,6 +13,8 @@ enum {
   MAX_SPARE_STREAMS = 128,
   /* A header list this many times over the limit is no mistake any more. */
   HEADER_EXCESS = 4,
+  /* Milliseconds for a peer that was answered early to end its request. */
+  PARTING_TIMEOUT = 5000,
 };
 
 oa_stream *oa_stream_open(oa_connection *connection, int32_t id) {
@@ -45,8 +47,10 @@ oa_stream *oa_stream_open(oa_connection *connection, int32_t id) {
 }
 
 void oa_stream_time(oa_stream *stream) {
-  stream->timed_at = uv_now(&stream->thread->loop);
-  oa_list_push(&stream->thread->timed, &stream->in_queue);
+  oa_thread *thread = stream->thread;
+  stream->timed_at = uv_now(&thread->loop);
+  oa_list_push(stream->sent ? &thread->parting : &thread->timed,
+               &stream->in_queue);
   oa_pace_begin(stream);
 }
 
@@ -215,7 +219,12 @@ void oa_stream_trim(oa_thread *thread) {
   thread->spare_stream_count = 0;
 }
 
-/* The peer does not take what we send. */
+void oa_stream_part(oa_stream *stream) {
+  nghttp2_submit_rst_stream(stream->connection->session, NGHTTP2_FLAG_NONE,
+                            stream->id, NGHTTP2_NO_ERROR);
+}
+
+/* The peer does not take what we send, or goes on sending after it. */
 static void give_up(oa_stream *stream) {
   oa_connection *connection = stream->connection;
   if (stream->http1) {
@@ -223,8 +232,12 @@ static void give_up(oa_stream *stream) {
     return;
   }
   oa_link_remove(&stream->in_queue);
-  nghttp2_submit_rst_stream(connection->session, NGHTTP2_FLAG_NONE, stream->id,
-                            NGHTTP2_CANCEL);
+  if (stream->sent) {
+    oa_stream_part(stream);
+  } else {
+    nghttp2_submit_rst_stream(connection->session, NGHTTP2_FLAG_NONE,
+                              stream->id, NGHTTP2_CANCEL);
+  }
   oa_connection_touch(connection);
 }
 
@@ -248,12 +261,12 @@ static void end_overdue(oa_stream *stream) {
   }
 }
 
-void oa_stream_expire(oa_thread *thread) {
-  const uint64_t now = uv_now(&thread->loop);
+/* Those of LIST that have been in it for LIMIT. */
+static void expire(const oa_list *list, uint64_t now, uint64_t limit) {
   oa_link *link;
-  while ((link = oa_list_first(&thread->timed)) != NULL) {
+  while ((link = oa_list_first(list)) != NULL) {
     oa_stream *stream = OA_LIST_ENTRY(link, oa_stream, in_queue);
-    if (now - stream->timed_at < thread->options->body_timeout_ms) {
+    if (now - stream->timed_at < limit) {
       return;
     }
     if (stream->connection->back) {
@@ -262,6 +275,13 @@ void oa_stream_expire(oa_thread *thread) {
       end_overdue(stream);
     }
   }
+}
+
+void oa_stream_expire(oa_thread *thread) {
+  const uint64_t now = uv_now(&thread->loop);
+  expire(&thread->timed, now, thread->options->body_timeout_ms);
+  /* A stop waits for none of them; not 0, so that each is looked at once. */
+  expire(&thread->parting, now, thread->stopping ? 1 : PARTING_TIMEOUT);
 }
 
 void oa_stream_dismiss_idle(oa_connection *connection) {

@@ -68,6 +68,7 @@ typedef struct oa_stream {
   bool http1;    /* the request of an HTTP/1.1 connection */
   bool admitted; /* the handler knows it, and is told when it ends early */
   bool ended;    /* the peer has said END_STREAM */
+  bool sent;     /* HTTP/2 has the last of the answer; the peer may say more */
 
   /* The message that is coming in. */
   uint8_t prefix[OA_GRPC_PREFIX_SIZE];
@@ -130,12 +131,17 @@ void oa_stream_lose_all(oa_connection *connection);
 /* Frees STREAM, which nobody knows any more. */
 void oa_stream_free(oa_stream *stream);
 
-/* Puts STREAM under the body time-out, which begins anew. */
+/* Puts STREAM under the body time-out, or a short one when its answer has been
+ * sent; it begins anew. */
 void oa_stream_time(oa_stream *stream);
 
 /* Puts a streaming call where it belongs: under the time-out while a message is
  * coming in or an answer going out, among the patient ones otherwise. */
 void oa_stream_arrange(oa_stream *stream);
+
+/* The answer of STREAM has been sent, and nothing more is wanted from the peer:
+ * RFC 9113, section 8.1. */
+void oa_stream_part(oa_stream *stream);
 
 /* Ends what is overdue. */
 void oa_stream_expire(oa_thread *thread);

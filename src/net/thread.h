@@ -101,6 +101,7 @@ typedef struct oa_thread {
 
   /* Streams. */
   oa_list timed;    /* must get on: message still coming or answer going */
+  oa_list parting;  /* answered before the peer had said all */
   oa_list paced;    /* the same, by when their bytes were last looked at */
   oa_list granted;  /* long messages coming in, by time of their grant */
   oa_list crawling; /* those that the budget no longer counts */

@@ -191,7 +191,7 @@ static void look(oa_tls *tls, const oa_tls_flow *flow) {
   uint8_t *first = tls->first;
   memcpy(first + tls->first_len, flow->data, more);
   tls->first_len = (uint8_t)(tls->first_len + more);
-  if (first[0] >= 'A' && first[0] <= 'Z') {
+  if ((first[0] | 0x20) >= 'a' && (first[0] | 0x20) <= 'z') {
     tls->cleartext = true;
     fail(tls, "the peer speaks HTTP without TLS");
   } else if (first[0] != HANDSHAKE_RECORD) {

@@ -99,10 +99,12 @@ static bool health_known(const oa_call *call) {
   oa_cursor name = cursor;
   uint32_t tag;
   name.end = name.at;
-  while (!oa_cursor_done(&cursor) && oa_cursor_tag(&cursor, &tag) == OA_OK) {
-    const oa_status status = tag == OA_TAG(1, OA_WIRE_BYTES)
-                                 ? oa_cursor_bytes(&cursor, &name)
-                                 : oa_cursor_skip(&cursor, tag);
+  while (!oa_cursor_done(&cursor)) {
+    oa_status status = oa_cursor_tag(&cursor, &tag);
+    if (status == OA_OK) {
+      status = tag == OA_TAG(1, OA_WIRE_BYTES) ? oa_cursor_bytes(&cursor, &name)
+                                               : oa_cursor_skip(&cursor, tag);
+    }
     if (status != OA_OK) {
       return false;
     }

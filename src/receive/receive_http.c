@@ -334,7 +334,8 @@ static void on_problem(oa_receiver *r, oa_call *call,
       r, call,
       &(oa_http_failure){
           .status = what->status,
-          .code = what->code,
+          /* INTERNAL, as gRPC has it for damaged bytes, would blame us. */
+          .code = what->status == 400 ? OA_GRPC_INVALID_ARGUMENT : what->code,
           .text = what->text,
           .retry_after_ms = what->retry_after_ms,
           .field = encoding ? "accept-encoding" : NULL,

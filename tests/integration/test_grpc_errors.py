@@ -216,6 +216,11 @@ def test_health_check_says_serving(start):
     with pytest.raises(grpc.RpcError) as error:
         stub.Check(health_pb2.HealthCheckRequest(service="no.such.Service"), timeout=10)
     assert error.value.code() == grpc.StatusCode.NOT_FOUND
+    check = service.channel().unary_unary("/grpc.health.v1.Health/Check")
+    for body in (b"\xff", b"\x0a\x05abc", b"\x0b"):
+        with pytest.raises(grpc.RpcError) as error:
+            check(body, timeout=10)
+        assert error.value.code() == grpc.StatusCode.NOT_FOUND, body
 
 
 def test_full_buffers_are_retryable_and_lose_nothing(start):

@@ -9,7 +9,7 @@ import zlib
 
 import pytest
 import zstandard
-from google.rpc import status_pb2
+from google.rpc import code_pb2, status_pb2
 
 import columns
 import harness
@@ -202,6 +202,9 @@ def test_damaged_compression_is_refused(start, kind):
                 assert answer.status == 400, (name, data[:10], answer)
                 assert name in text_of(answer), answer
                 assert answer.type == kind
+                code = answer.json["code"] if kind == JSON else \
+                    status_pb2.Status.FromString(answer.data).code
+                assert code == code_pb2.INVALID_ARGUMENT
         assert sender.post("traces", body).status == 200
     assert service.stop() == 0
     assert len(names(service)) == 100
@@ -215,6 +218,22 @@ def test_an_unknown_encoding_is_415_and_says_which_are_known(start):
             assert answer.status == 415, (name, answer)
             assert "gzip" in answer.fields["accept-encoding"], answer
             assert "gzip" in text_of(answer), answer
+
+
+@pytest.mark.parametrize("first, second", [("gzip", "br"), ("gzip", "gzip"), ("identity", "gzip")])
+def test_two_fields_with_encodings_are_as_two_in_one(start, first, second):
+    service = start()
+    with Sender(service.ports[1]) as sender:
+        send = sender.connection
+        send.putrequest("POST", "/v1/traces")
+        body = gzip.compress(spans(1))
+        for name, value in (("content-type", PROTOBUF), ("content-length", len(body)),
+                            ("content-encoding", first), ("content-encoding", second)):
+            send.putheader(name, str(value))
+        send.endheaders(body)
+        assert send.getresponse().status == 415
+    assert service.stop() == 0
+    assert columns.rows_of(service.directory, "traces") == []
 
 
 def test_a_wrong_type_or_method_says_what_is_right(start):

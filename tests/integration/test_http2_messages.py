@@ -88,6 +88,16 @@ def _(peer):
     return number
 
 
+@case("8.1", "an early answer over HTTP leaves time to end the body", http(415))
+def _(peer):
+    number = peer.open(fields(content_type="text/plain"))
+    peer.finish(number)
+    peer.data(number, bytes(1000))
+    peer.barrier()
+    assert peer.streams[number].reset is None
+    return number
+
+
 # --- 8.1.1: malformed messages ---
 
 def counted(title, allowed, length, parts, end_on_headers=False):

@@ -230,6 +230,21 @@ def test_json_from_curl_is_stored(start, tmp_path, version, packed):
                 assert row["span_id"] == f"x:{i + 1:016x}"
 
 
+@pytest.mark.parametrize("size", (20, 20_000, 200_000))
+def test_curl_shows_what_was_wrong_over_http2(start, tmp_path, size):
+    """The answer comes before the body has gone; a reset behind it would hide it."""
+    clients.need_tool("curl")
+    service = start()
+    (tmp_path / "body").write_bytes(b"x" * size)
+    for _ in range(10):
+        done = subprocess.run(
+            ["curl", "-sS", "--http2-prior-knowledge", f"http://127.0.0.1:{service.port}/v1/trace",
+             "--data-binary", f"@{tmp_path / 'body'}"],
+            capture_output=True, text=True, timeout=30, check=False)
+        assert done.returncode == 0, done.stderr
+        assert "no such path: /v1/trace; POST to /v1/traces" in done.stdout
+
+
 def test_the_shell_examples_do_what_they_say(start, tmp_path):
     """Those of curl and telemetrygen, as printed but for the ports."""
     clients.need_tool("curl")
