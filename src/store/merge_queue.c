@@ -192,8 +192,8 @@ static void publish(oa_store *store, const oa_series *stream,
   if (oa_dir_sync(&store->disk, stream->dir, &error) != OA_OK) {
     oa_disk_complain(&store->disk, &error);
   }
-  oa_disk_count(&store->disk.counters.files_merged, 1);
   oa_disk_count(&store->disk.counters.bytes_now, job->size - before);
+  oa_disk_count(&store->disk.counters.files_merged, 1);
   oa_name_text(&stream->rule, &stream->waiting[0], text);
   oa_log_line(store->disk.log, OA_LOG_INFO,
               "store: merged %s: %" PRId64 " rows in %" PRIu64

@@ -4,10 +4,13 @@
 Ports are always chosen by the system and read from the start-up line.
 """
 
+import contextlib
 import os
+import random
 import re
 import shutil
 import signal as signals
+import socket
 import struct
 import subprocess
 import threading
@@ -216,6 +219,17 @@ def stored_requests(directory, signal):
     done = run_tool("convert", source, "--to", "otlp-proto", "-o", target)
     assert done.returncode == 0, done.stderr
     return list(frames(target.read_bytes()))
+
+
+def free_port():
+    """A port for a program that cannot be told to take any.  It is below those that
+    the system gives away by itself: nobody gets it before that program does."""
+    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = random.SystemRandom().randrange(10_000, max(first, 20_000))
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_until(condition, seconds=20, what="the condition"):

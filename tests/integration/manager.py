@@ -55,6 +55,11 @@ class Manager:
                 return message
         raise AssertionError(f"no {key} within {seconds} s; heard {self.heard}")
 
+    def drain(self):
+        """Takes what has come already."""
+        while self.next(0) is not None:
+            pass
+
     def count(self, key, seconds):
         """How many messages with KEY come within SECONDS."""
         end = time.monotonic() + seconds

@@ -259,6 +259,6 @@ def test_a_failed_write_is_told_and_nothing_is_kept_for_later(start, way, level)
     status, text = service.get("/readyz")
     assert status == 503 and "File too large" in text
     allow_writes(service, True)
-    harness.wait_until(lambda: service.get("/readyz")[0] == 200, 5, "readiness")
+    harness.wait_until(lambda: service.get("/readyz")[0] == 200, what="readiness")
     RAISED[way](service, "memory")
     assert rows_of(service.directory) == 1

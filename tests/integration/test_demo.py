@@ -45,10 +45,10 @@ def ids(rows):
     return sorted((row["trace_id"], row["span_id"]) for row in rows)
 
 
-@pytest.mark.timeout(900)  # it may have to wait for the build
+@pytest.mark.timeout(1800)  # it may have to wait for the build
 def test_the_rust_shop_tells_both_ways_the_same(tmp_path):
     clients.need_tool("cargo")
-    assert "both know the same" in run_demo(tmp_path, "rust", timeout=880)
+    assert "both know the same" in run_demo(tmp_path, "rust", timeout=1780)
     ours, theirs = ({signal: columns.rows_of(tmp_path / "rust" / way, signal)
                      for signal in SIGNALS} for way in ("in-process", "service"))
     numbers = {signal: len(rows) for signal, rows in ours.items()}

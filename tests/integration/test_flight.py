@@ -90,7 +90,7 @@ def build_rust_flight(source, target):
     return [target / "debug" / "otlp-arrow-client-rust-flight"]
 
 
-@pytest.mark.timeout(600)  # the client may have to be built
+@pytest.mark.timeout(1800)  # the client may have to be built
 def test_the_client_of_arrow_rs_puts_and_gets(start, tmp_path, monkeypatch):
     monkeypatch.setitem(clients.NEEDS, "rust-flight", ("cargo",))
     monkeypatch.setitem(clients.BUILDERS, "rust-flight", build_rust_flight)

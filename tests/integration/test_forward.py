@@ -3,7 +3,6 @@
 
 The kills are a short run of tests/soak/forward.py with a fixed seed."""
 import re
-import socket
 import sys
 import urllib.request
 
@@ -17,12 +16,6 @@ import forward  # noqa: E402
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="there is no C compiler")
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def test_kill_9_leaves_nothing_out_and_repeats_only_the_last_moments(tmp_path):
     killer, figures = forward.run(tmp_path, cycles=4, seed=3)
     assert len(killer.kills) == 4
@@ -32,7 +25,7 @@ def test_kill_9_leaves_nothing_out_and_repeats_only_the_last_moments(tmp_path):
 def test_what_forwarding_does_is_among_the_metrics(tmp_path):
     program = compile_program(harness.ROOT / "examples" / "breaker.c", tmp_path / "breaker",
                               "-std=c11")
-    gate, port = tmp_path / "open", free_port()
+    gate, port = tmp_path / "open", harness.free_port()
     breaker = forward.start(program, gate, OTLP_OUTPUT_DIR=str(tmp_path / "kept"),
                             OTLP_ACK="write", OTLP_DASHBOARD_PORT=str(port))
 

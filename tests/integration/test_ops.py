@@ -309,7 +309,7 @@ def test_a_full_disk_is_told_with_its_reason_and_its_end(start, tmp_path):
     assert httpclient.metric_of(service, "otlp_arrow_ready") == 0
     assert isinstance(service.send("logs", [raw])[0], Exception)
     disk.works()
-    harness.wait_until(lambda: service.get("/readyz")[0] == 200, 5, what="the recovery")
+    harness.wait_until(lambda: service.get("/readyz")[0] == 200, what="the recovery")
     assert not isinstance(service.send("logs", [raw])[0], Exception)
     assert service.stop() == 0
     assert len(columns.rows_of(service.directory, "logs")) == 10

@@ -102,11 +102,6 @@ def test_all_that_telemetrygen_sends_is_stored(start, transport):
 
 # --- the Collector ---
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
-
-
 def listens(port):
     with socket.socket() as trial:
         return trial.connect_ex(("127.0.0.1", port)) == 0
@@ -118,7 +113,7 @@ class Collector:
     def __init__(self, service, exporter, extra, folder):
         (text,) = examples("yaml")
         assert "127.0.0.1:14317" in text and text.count("exporters: [otlp]") == 3
-        self.port = free_port()
+        self.port = harness.free_port()
         text = text.replace("127.0.0.1:14317", f"127.0.0.1:{self.port}")
         text = redirected(text, service).replace("exporters: [otlp]", f"exporters: [{exporter}]")
         (folder / "collector.yaml").write_text(text, encoding="utf-8")
@@ -135,7 +130,7 @@ class Collector:
 
     def __enter__(self):
         try:
-            harness.wait_until(lambda: listens(self.port), what="the Collector's port")
+            harness.wait_until(lambda: listens(self.port), 60, "the Collector's port")
         except AssertionError:
             self.process.kill()
             raise AssertionError(self.log.read_text()) from None

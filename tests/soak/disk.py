@@ -38,6 +38,8 @@ SETTINGS = ["write_interval_secs=0.05", "storage.compression=none", "storage.max
             "memory_limit=32MiB", "protocols.max_request_size=4MiB"]
 # What a busy machine may add to the promised second.
 GRACE = 3.0
+# A file that is replaced by its merged copy gives room back, and a full disk takes data.
+NO_MERGE = "storage.merge=false"
 
 
 class Mount:
@@ -202,7 +204,8 @@ class Trouble:
 def full(folder, seconds, level="memory"):
     """ENOSPC: a ballast file takes the disk's last room, and gives it back."""
     mount = Mount(Path(folder) / "out", "64m")
-    with trouble_at(folder, f"ENOSPC at {level}", f"ack={level}", mount=mount) as trouble:
+    with trouble_at(folder, f"ENOSPC at {level}", f"ack={level}", NO_MERGE,
+                    mount=mount) as trouble:
         trouble.start()
         time.sleep(0.5)
         ballast = mount.path / "ballast"
@@ -218,7 +221,8 @@ def full(folder, seconds, level="memory"):
 
 def no_inodes(folder, seconds):
     mount = Mount(Path(folder) / "out", "64m", 40)
-    with trouble_at(folder, "no inodes", "storage.max_file_size=64KiB", mount=mount) as trouble:
+    with trouble_at(folder, "no inodes", "storage.max_file_size=64KiB", NO_MERGE,
+                    mount=mount) as trouble:
         extra = []
         trouble.start()
         try:

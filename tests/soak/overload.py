@@ -201,8 +201,8 @@ def run(directory, limit, seconds, disk=None, senders=3):
             for code, count in found.items():
                 codes[code] = codes.get(code, 0) + count
         assert service.alive(), service.output()
-        oversize.polite(service)
-        assert service.stop() == 0, service.output()
+        oversize.polite(service, patience=60)
+        assert service.stop(timeout=120) == 0, service.output()
     finally:
         watch.end.set()
         service.kill()

@@ -22,6 +22,8 @@ import protocols
 from test_grpc_errors import retry_delay
 
 RETRY = (8, 14)  # RESOURCE_EXHAUSTED, UNAVAILABLE
+# Seconds until an answer is given up, which a busy machine may need.
+PATIENCE = 30
 CUT = (1, 14)  # a stream or a connection that was reset; OTLP has both tried again
 
 
@@ -68,7 +70,7 @@ class Sender:
     def grpc(self, request):
         try:
             call = self.channel().unary_unary(harness.EXPORT_PATH[request.template.signal])
-            answer = call(request.template.body(request.number), timeout=10)
+            answer = call(request.template.body(request.number), timeout=PATIENCE)
         except grpc.RpcError as error:
             self.judge_grpc(error)
         if answer != b"":
@@ -97,7 +99,7 @@ class Sender:
         call = self.channel().stream_stream(protocols.OTAP_PATH[request.template.signal])
         try:
             answers = [protocols.batch_status(data) for data in
-                       call(iter([request.template.body(request.number)]), timeout=10)]
+                       call(iter([request.template.body(request.number)]), timeout=PATIENCE)]
         except grpc.RpcError as error:
             self.judge_grpc(error)
         if [a[1] for a in answers] == [0]:
@@ -145,7 +147,7 @@ class Sender:
         self.book.ok(request)
         return True
 
-    def send(self, way, request, seconds=10):
+    def send(self, way, request, seconds=PATIENCE):
         """Until it is taken.  Gives how often it had to be tried."""
         deadline = time.monotonic() + seconds
         tries = 1
@@ -156,7 +158,7 @@ class Sender:
             time.sleep(0.03)
         return tries
 
-    def flush(self, seconds=10):
+    def flush(self, seconds=PATIENCE):
         deadline = time.monotonic() + seconds
         while True:
             try:

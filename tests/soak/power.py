@@ -28,6 +28,9 @@ import sent
 import shim
 
 
+ENOUGH = 30  # answers in a run, so that its cuts can show something
+
+
 class Journal:
     def __init__(self, path):
         self.path = Path(path)
@@ -68,6 +71,8 @@ class Run:
         try:
             load = senders.Senders(service, self.book, self.rate)
             time.sleep(self.seconds)
+            # On a busy machine, or with a slow disk, the first answers may come late.
+            harness.wait_until(lambda: len(self.book.acked()) >= ENOUGH, 60, f"{ENOUGH} answers")
             load.stop()
             if self.rng.random() < 0.5:
                 if service.stop() != 0:

@@ -41,7 +41,7 @@ class Crowd:
     def __init__(self, service):
         self.service = service
         self.over = threading.Event()
-        self.done = {}
+        self.done, self.names = {}, set()
         self.threads = []
 
     def add(self, name, act):
@@ -53,8 +53,16 @@ class Crowd:
                 except EXPECTED:
                     time.sleep(0.05)
 
+        self.names.add(name)
         self.threads.append(threading.Thread(target=run, daemon=True))
         self.threads[-1].start()
+
+    def wait(self, seconds, most=100):
+        """For SECONDS, and longer when something was not done once by then."""
+        begin = time.monotonic()
+        while (spent := time.monotonic() - begin) < seconds or \
+                len(self.done) < len(self.names) and spent < most:
+            time.sleep(0.1)
 
     def end(self):
         self.over.set()
@@ -115,7 +123,7 @@ def run(directory, seconds):
         crowd.add("reload", reload(service, config))
         crowd.add("metrics", lambda: service.get("/metrics"))
         crowd.add("readyz", lambda: service.get("/readyz"))
-        time.sleep(seconds)
+        crowd.wait(seconds)
         status = service.stop(timeout=60)
         crowd.end()
     finally:
