@@ -19,6 +19,8 @@ typedef struct depot {
   size_t count;
   size_t rows[OA_SIGNAL_COUNT];
   size_t calls;
+  uint64_t first_call_ns;
+  uint64_t last_call_ns;
   size_t most; /* rows of a call */
   /* What it says to the next FAILURES calls; below 0: to all. */
   oa_status answer;
@@ -80,6 +82,8 @@ static inline oa_status depot_deliver(void *context, oa_signal signal,
   oa_status status = OA_OK;
   uv_sleep((unsigned)d->delay_ms);
   pthread_mutex_lock(&d->lock);
+  d->last_call_ns = oa_clock_monotonic_ns();
+  d->first_call_ns = d->calls == 0 ? d->last_call_ns : d->first_call_ns;
   d->calls++;
   d->most = (size_t)batch->length > d->most ? (size_t)batch->length : d->most;
   if (batch->length == 0) {

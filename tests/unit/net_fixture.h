@@ -352,15 +352,20 @@ static inline void fixture_init(fixture *f) {
   f->options.context = f;
 }
 
+/* Its ticks, which look at it, may come before that. */
+static inline void fixture_set_server(fixture *f, oa_server *server) {
+  uv_mutex_lock(&f->lock);
+  f->server = server;
+  uv_mutex_unlock(&f->lock);
+}
+
 static inline void fixture_start(fixture *f) {
   oa_error error = {0};
   oa_server *server = NULL;
   if (oa_server_start(&server, &f->options, &error) != OA_OK) {
     fail_msg("%s", error.text);
   }
-  uv_mutex_lock(&f->lock);
-  f->server = server;
-  uv_mutex_unlock(&f->lock);
+  fixture_set_server(f, server);
 }
 
 static inline void fixture_end(fixture *f) {
@@ -409,13 +414,18 @@ static inline size_t read_count(fixture *f, const size_t *counter) {
   return now;
 }
 
-static inline void carry_out(fixture *f, command todo) {
+/* Gives how many commands will have been carried out with this one. */
+static inline size_t want(fixture *f, command todo) {
   uv_mutex_lock(&f->lock);
   f->todo = todo;
-  const size_t done = f->done;
+  const size_t done = f->done + 1;
   uv_mutex_unlock(&f->lock);
   oa_server_wake(f->server, 0);
-  await_count(f, &f->done, done + 1);
+  return done;
+}
+
+static inline void carry_out(fixture *f, command todo) {
+  await_count(f, &f->done, want(f, todo));
 }
 
 static inline void await_held(const fixture *f, uint64_t wanted) {

@@ -42,6 +42,7 @@ typedef struct client {
   nghttp2_session *session;
   answer answers[MAX_ANSWERS]; /* by (stream - 1) / 2 */
   source sources[MAX_ANSWERS];
+  size_t pongs; /* answers to pings */
   bool goaway;
   bool eof;
   uint32_t goaway_error;
@@ -163,6 +164,8 @@ static int client_frame(nghttp2_session *session, const nghttp2_frame *frame,
     c->goaway = true;
     c->goaway_error = frame->goaway.error_code;
   }
+  c->pongs += frame->hd.type == NGHTTP2_PING &&
+              (frame->hd.flags & NGHTTP2_FLAG_ACK) != 0;
   return 0;
 }
 
@@ -265,22 +268,38 @@ static inline void client_run(client *c, uint64_t ms) {
   }
 }
 
+/* Runs C until CONDITION is true: on a busy machine no span of time is enough
+ * for all frames to go out, or to come. */
+#define CLIENT_UNTIL(C, CONDITION)                  \
+  do {                                              \
+    const uint64_t until_end = now_ms() + PATIENCE; \
+    while (!(CONDITION)) {                          \
+      assert_true(now_ms() < until_end);            \
+      client_turn(C, 2);                            \
+    }                                               \
+  } while (0)
+
+static inline void client_await_count(client *c, const size_t *counter,
+                                      size_t wanted) {
+  CLIENT_UNTIL(c, read_count(c->f, counter) >= wanted);
+}
+
+/* Runs until the server has seen all that C may send and has said what it has
+ * to say to it: an answer to a ping may overtake others, the next does not. */
+static inline void client_settle(client *c) {
+  for (int i = 0; i < 2; i++) {
+    const size_t pongs = c->pongs;
+    CLIENT_UNTIL(c, nghttp2_session_want_write(c->session) == 0);
+    nghttp2_submit_ping(c->session, NGHTTP2_FLAG_NONE, NULL);
+    CLIENT_UNTIL(c, c->pongs > pongs);
+  }
+}
+
 /* As client_open(), with the greetings over. */
 static inline client *client_greet(fixture *f) {
   client *c = client_open(f);
-  client_run(c, 50);
+  client_settle(c);
   return c;
-}
-
-/* Runs until *COUNTER of the fixture is at least WANTED: on a busy machine no
- * span of time is enough for all frames to go out. */
-static inline void client_await_count(client *c, const size_t *counter,
-                                      size_t wanted) {
-  const uint64_t end = now_ms() + PATIENCE;
-  while (read_count(c->f, counter) < wanted && !c->eof && now_ms() < end) {
-    client_turn(c, 2);
-  }
-  await_count(c->f, counter, wanted);
 }
 
 /* Runs until STREAM is closed. */

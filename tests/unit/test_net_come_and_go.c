@@ -112,7 +112,7 @@ static client *shut_before(gate *g, int fds[CROWD]) {
 static void call_and_open(gate *g) {
   const ask what = ask_for(g->call, MINE + 5);
   const int32_t stream = client_ask(g->mine, &what);
-  client_turn(g->mine, 1);
+  client_send_at_once(g->mine);
   atomic_store(&g->open, true);
   assert_int_equal(client_await(g->mine, stream)->grpc_status, 0);
 }

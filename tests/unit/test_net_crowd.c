@@ -29,7 +29,7 @@ static client *enter(visit *v) {
   fixture_init(&v->f);
   v->f.options.body_limit = LIMIT;
   visit_start(v, LONG);
-  client_run(v->c, 50);
+  client_settle(v->c);
   return v->c;
 }
 
@@ -41,15 +41,14 @@ static void many_streams_may_send_less_unasked_and_all_pass(void **state) {
   int32_t streams[ALL];
   carry_out(&v.f, PAUSE);
   client_ask_often(c, &v.what, streams, MANY);
-  client_run(c, 150);
-  assert_int_equal(initial_window(c), NARROW);
+  CLIENT_UNTIL(c, initial_window(c) == NARROW);
   for (size_t i = MANY; i < ALL; i++) {
     streams[i] =
         i % 2 == 0 ? client_ask(c, &v.what) : begin_call(c, small, SHORT);
   }
   client_run(c, 150);
   for (size_t i = MANY; i < ALL; i++) {
-    assert_int_equal(c->sources[i].at, NARROW);
+    CLIENT_UNTIL(c, c->sources[i].at == NARROW);
   }
   carry_out(&v.f, RESUME);
   client_await_ok(c, streams, ALL);
@@ -83,7 +82,7 @@ static void a_message_that_has_begun_is_not_cut_off(void **state) {
     what.body.stop = i * 1000;
     begun[i] = client_ask(c, &what);
   }
-  client_run(c, 100);
+  client_settle(c);
   client_ask_often(c, &v.what, streams, MANY);
   client_await_ok(c, streams, MANY);
   assert_int_equal(initial_window(c), NARROW);
@@ -114,7 +113,7 @@ static void the_refused_are_told_what_the_handler_says(void **state) {
   ask first = v.what;
   first.body.stop = 1000;
   client_ask(v.c, &first);
-  client_run(v.c, 50);
+  client_settle(v.c);
   const answer *a = client_call(v.c, &v.what);
   assert_int_equal(a->grpc_status, OA_GRPC_UNAVAILABLE);
   char expected[OA_GRPC_DETAILS_SIZE];

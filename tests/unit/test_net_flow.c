@@ -23,15 +23,14 @@ static void a_long_message_waits_for_budget(void **state) {
   fixture_init(&f);
   f.options.body_budget = 400000;
   fixture_start(&f);
-  client *c = client_open(&f);
-  client_run(c, 50);
+  client *c = client_greet(&f);
   uint8_t *frame = make_frame(LONG, false);
   const int32_t first = ask_until(c, frame, LONG, 100000);
   const int32_t second = ask_until(c, frame, LONG, SIZE_MAX);
   client_run(c, 150);
-  assert_int_equal(c->sources[0].at, 100000);
-  assert_int_equal(c->sources[1].at, WINDOW);
-  assert_int_equal(held_now(&f), LONG + WINDOW - 5);
+  CLIENT_UNTIL(c, c->sources[0].at == 100000);
+  CLIENT_UNTIL(c, c->sources[1].at == WINDOW);
+  CLIENT_UNTIL(c, held_now(&f) == LONG + WINDOW - 5);
   go_on(c, first);
   assert_int_equal(client_await(c, first)->grpc_status, 0);
   assert_int_equal(client_await(c, second)->grpc_status, 0);
@@ -50,10 +49,8 @@ static void many_long_messages_stay_within_the_budget(void **state) {
   f.options.body_budget = BUDGET;
   f.options.stream_window = SMALL_WINDOW;
   fixture_start(&f);
-  client *a = client_open(&f);
-  client *b = client_open(&f);
-  client_run(a, 50);
-  client_run(b, 50);
+  client *a = client_greet(&f);
+  client *b = client_greet(&f);
   uint8_t *frame = make_frame(LONG, false);
   for (int i = 0; i < CALLS; i++) {
     ask_until(i % 2 == 0 ? a : b, frame, LONG, SIZE_MAX);
@@ -128,7 +125,7 @@ static void beyond_the_body_limit_calls_are_told_to_come_again(void **state) {
   client *c = client_open(&f);
   uint8_t *frame = make_frame(60000, false);
   const int32_t first = ask_until(c, frame, 60000, 1000);
-  client_run(c, 50);
+  client_settle(c);
   ask what = ask_for(frame, 60005);
   const answer *a = client_call(c, &what);
   assert_int_equal(a->grpc_status, OA_GRPC_UNAVAILABLE);
@@ -146,10 +143,9 @@ static void a_pause_keeps_messages_and_their_order(void **state) {
   enum { CALLS = 6 };
   fixture f;
   fixture_init(&f);
-  f.options.body_timeout_ms = 300;
+  f.options.body_timeout_ms = 600;
   fixture_start(&f);
-  client *c = client_open(&f);
-  client_run(c, 30);
+  client *c = client_greet(&f);
   carry_out(&f, PAUSE);
   uint8_t *frames[CALLS];
   for (size_t i = 0; i < CALLS; i++) {
@@ -159,7 +155,7 @@ static void a_pause_keeps_messages_and_their_order(void **state) {
   uint8_t *frame = make_frame(LONG, false);
   const int32_t waiting = ask_until(c, frame, LONG, SIZE_MAX);
   /* Longer than the body time-out: waiting is not the client's fault. */
-  client_run(c, 500);
+  client_run(c, 900);
   assert_int_equal(read_count(&f, &f.requests), 0);
   assert_int_equal(c->sources[CALLS].at, WINDOW);
   carry_out(&f, RESUME);
@@ -218,7 +214,7 @@ static void a_reply_after_the_client_has_gone_is_harmless(void **state) {
   client_await_count(c, &f.requests, 2);
   nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, reset,
                             NGHTTP2_CANCEL);
-  client_run(c, 30);
+  client_settle(c);
   client_close(c);
   await_connections(&f, 0);
   assert_int_equal(held_now(&f), 2000);
@@ -239,7 +235,7 @@ static void canceled_calls_return_their_budget(void **state) {
   const int32_t granted = ask_until(c, frame, LONG, 100000);
   const int32_t waiting = ask_until(c, frame, LONG, SIZE_MAX);
   const int32_t last = ask_until(c, frame, LONG, SIZE_MAX);
-  client_run(c, 50);
+  client_settle(c);
   nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, waiting,
                             NGHTTP2_CANCEL);
   nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, granted,
@@ -265,9 +261,9 @@ static void a_lost_connection_returns_its_budget(void **state) {
   uint8_t *frame = make_frame(LONG, false);
   ask_until(gone, frame, LONG, 100000);
   ask_until(gone, frame, LONG, SIZE_MAX);
-  client_run(gone, 50);
+  client_settle(gone);
   const int32_t last = ask_until(c, frame, LONG, SIZE_MAX);
-  client_run(c, 20);
+  client_settle(c);
   client_close(gone);
   assert_int_equal(client_await(c, last)->grpc_status, 0);
   await_held(&f, 0);
@@ -340,8 +336,7 @@ static void a_lone_client_may_send_more_unasked_until_it_is_not(void **state) {
   fixture f;
   fixture_init(&f);
   fixture_start(&f);
-  client *c = client_open(&f);
-  client_run(c, 50);
+  client *c = client_greet(&f);
   assert_int_equal(initial_window(c), WINDOW);
   uint8_t *frame = make_frame(LONG, false);
   for (int i = 0; i < CALLS; i++) {

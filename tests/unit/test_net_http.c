@@ -312,8 +312,8 @@ static void slow_heads_and_slow_bodies_are_given_up(void **state) {
   (void)state;
   fixture f;
   fixture_init(&f);
-  f.options.handshake_timeout_ms = 150;
-  f.options.body_timeout_ms = 150;
+  f.options.handshake_timeout_ms = 500;
+  f.options.body_timeout_ms = 300;
   fixture_start(&f);
   char text[512];
   ask_text(&f, "POST /v1/test HTTP/1.1\r\nHost:", text, sizeof text);

@@ -119,7 +119,7 @@ static void starting_survives_each_failing_allocation(void **state) {
     status = oa_server_start(&server, &f.options, &error);
     oa_mem_fail_after(-1);
     if (status == OA_OK) {
-      f.server = server;
+      fixture_set_server(&f, server);
     } else {
       assert_int_equal(status, OA_ERR_NOMEM);
       assert_true(strlen(error.text) > 0);
@@ -306,8 +306,9 @@ static void stopping_lets_calls_in_flight_end(void **state) {
   const int32_t kept = client_ask(c, &what);
   what.body.stop = 100000;
   const int32_t coming = client_ask(c, &what);
-  client_run(idle, 20);
+  client_settle(idle);
   client_await_count(c, &f.requests, 1);
+  client_settle(c);
   stopping s = {.server = f.server, .timeout = PATIENCE};
   uv_thread_t thread;
   assert_int_equal(uv_thread_create(&thread, stop_server, &s), 0);

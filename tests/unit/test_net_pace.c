@@ -83,7 +83,7 @@ static void a_stream_may_rest_between_messages_but_not_inside(void **state) {
 static void time_in_which_we_make_a_body_wait_does_not_count(void **state) {
   (void)state;
   visit v;
-  want_pace(&v.f, 1000, 200);
+  want_pace(&v.f, 1000, 500);
   visit_start(&v, LONG);
   carry_out(&v.f, PAUSE);
   const int32_t stream = client_ask(v.c, &v.what);
@@ -98,7 +98,7 @@ static void time_in_which_we_make_a_body_wait_does_not_count(void **state) {
 static void who_waits_and_holds_back_is_as_slow_as_others(void **state) {
   (void)state;
   visit v;
-  want_pace(&v.f, 1000, 200);
+  want_pace(&v.f, 1000, 500);
   visit_start(&v, LONG);
   carry_out(&v.f, PAUSE);
   v.what.body.stop = 10;
@@ -110,7 +110,7 @@ static void who_waits_and_holds_back_is_as_slow_as_others(void **state) {
 static void who_waits_in_vain_is_told_to_come_back(void **state) {
   (void)state;
   visit v;
-  want_pace(&v.f, 1000, 200);
+  want_pace(&v.f, 1000, 300);
   v.f.options.body_timeout_ms = 1000;
   visit_start(&v, LONG);
   carry_out(&v.f, PAUSE);
@@ -141,8 +141,8 @@ static int drip(const fixture *f, const char *text, const char *part) {
 static void slow_requests_of_http1_are_answered_408(void **state) {
   (void)state;
   fixture f;
-  want_pace(&f, 1000, 300);
-  f.options.handshake_timeout_ms = 300;
+  want_pace(&f, 1000, 500);
+  f.options.handshake_timeout_ms = 500;
   fixture_start(&f);
   assert_int_equal(
       drip(&f,

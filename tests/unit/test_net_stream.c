@@ -144,7 +144,7 @@ static void a_call_at_rest_goes_on_when_windows_became_small(void **state) {
   for (int i = 0; i < 4; i++) { /* and small again */
     client_ask(c, &what);
   }
-  client_run(c, 50);
+  client_settle(c);
   source *body = &c->sources[(stream - 1) / 2];
   body->stop = SIZE_MAX;
   nghttp2_session_resume_data(c->session, stream);
@@ -194,7 +194,7 @@ static void a_client_that_gives_up_is_told_to_the_handler(void **state) {
   ask what = stream_of(frames, 210);
   what.body.stop = 150;
   const int32_t stream = client_ask(c, &what);
-  client_run(c, 50);
+  client_await_count(c, &f.messages, 1);
   nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, stream,
                             NGHTTP2_CANCEL);
   client_await_count(c, &f.cancels, 1);
@@ -243,7 +243,7 @@ static void a_message_that_never_ends_is_given_up(void **state) {
   (void)state;
   fixture f;
   fixture_init(&f);
-  f.options.body_timeout_ms = 200;
+  f.options.body_timeout_ms = 400;
   fixture_start(&f);
   client *c = client_open(&f);
   uint8_t *frames = make_frames(2, 100);
@@ -254,7 +254,7 @@ static void a_message_that_never_ends_is_given_up(void **state) {
   const int32_t late = client_ask(c, &what);
   assert_int_equal(client_await(c, late)->grpc_status,
                    OA_GRPC_DEADLINE_EXCEEDED);
-  client_run(c, 300);
+  client_run(c, 500);
   assert_false(answer_of(c, idle)->closed);
   oa_free(frames);
   client_close(c);

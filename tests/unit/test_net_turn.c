@@ -120,11 +120,10 @@ static void who_waits_for_us_is_not_late(void **state) {
   b->f.options.body_timeout_ms = 350;
   b->f.options.pace_ms = 300;
   b->f.options.min_body_rate = 20000;
-  b->f.options.idle_timeout_ms = 100;
+  b->f.options.idle_timeout_ms = 300;
   atomic_store(&b->other_sent, true);
   fixture_start(&b->f);
-  client *c = client_open(&b->f);
-  client_run(c, 30);
+  client *c = client_greet(&b->f);
   uint8_t *hard = make_frame(HARD, false);
   uint8_t *slow = make_frame(EASY, false);
   /* Its rest is sent with what takes long, and is behind it. */
@@ -152,8 +151,7 @@ static void who_gives_up_meanwhile_leaves_nothing(void **state) {
   (void)state;
   for (int end = 0; end < 3; end++) {
     busy *b = busy_start(NULL);
-    client *c = client_open(&b->f);
-    client_run(c, 30);
+    client *c = client_greet(&b->f);
     uint8_t *hard = make_frame(HARD, false);
     const ask what = ask_for(hard, HARD + 5);
     client_ask_often(c, &what, NULL, MANY);
@@ -179,15 +177,15 @@ static void who_gives_up_meanwhile_leaves_nothing(void **state) {
 static void a_pause_holds_those_who_stand_back(void **state) {
   (void)state;
   busy *b = busy_start(NULL);
-  atomic_store(&b->other_sent, true);
-  client *c = client_open(&b->f);
-  client_run(c, 30);
+  client *c = client_greet(&b->f);
   uint8_t *hard = make_frame(HARD, false);
   const ask what = ask_for(hard, HARD + 5);
   const int32_t last = client_ask_often(c, &what, NULL, MANY);
   client_send_at_once(c);
-  await_count(&b->f, &b->f.requests, 2);
-  carry_out(&b->f, PAUSE);
+  await_begun(b);
+  const size_t paused = want(&b->f, PAUSE);
+  atomic_store(&b->other_sent, true);
+  await_count(&b->f, &b->f.done, paused);
   const size_t before = read_count(&b->f, &b->f.requests);
   assert_true(before < MANY);
   client_run(c, 100);

@@ -87,9 +87,12 @@ static void a_long_message_does_not_keep_a_short_one_waiting(void **state) {
     const ask heavy = ask_packed(&bomb, kinds[i].name);
     const ask quick = ask_for(g.small, SHORT + 5);
     int32_t streams[FEW + 1];
+    /* All are there before the first is begun. */
+    carry_out(&g.f, PAUSE);
     client_ask_often(g.c, &heavy, streams, FEW);
     streams[FEW] = client_ask(g.c, &quick);
-    client_send_at_once(g.c);
+    client_settle(g.c);
+    carry_out(&g.f, RESUME);
     client_await_ok(g.c, streams, FEW + 1);
     assert_int_equal(g.f.requests, FEW + 1);
     assert_int_equal(g.f.order[0], SHORT);
@@ -191,9 +194,11 @@ static void long_messages_that_nobody_waits_for_are_dropped(void **state) {
   oa_buf bomb = pack_zeros(OA_CODING_GZIP, LONG);
   const ask what = ask_packed(&bomb, "gzip");
   int32_t streams[FEW];
+  carry_out(&g.f, PAUSE);
   client_ask_often(g.c, &what, streams, FEW);
-  client_send_at_once(g.c);
-  await_held(&g.f, FEW * (uint64_t)(bomb.len - 5));
+  client_settle(g.c);
+  assert_int_equal(held_now(&g.f), FEW * (uint64_t)(bomb.len - 5));
+  carry_out(&g.f, RESUME);
   /* The first is under way, the last stands in the line. */
   nghttp2_submit_rst_stream(g.c->session, NGHTTP2_FLAG_NONE, streams[0],
                             NGHTTP2_CANCEL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ingest/writer.h"
 #include "pipeline_trial.h"
+#include "wait_for.h"
 
 typedef struct trial {
   yard yard;
@@ -120,8 +121,7 @@ static void what_a_full_disk_refuses_is_written_later(void **state) {
   submit(t, 3);
   submit(t, 4);
   assert_int_equal(drain(t->writer, 300), OA_ERR_BUSY);
-  oa_writer_get_load(t->writer, &now);
-  assert_true(now.failing);
+  WAIT_FOR((oa_writer_get_load(t->writer, &now), now.failing));
   assert_int_equal(now.queued, 2);
   assert_int_equal(now.rows[OA_TRACES], 7);
   assert_int_equal(now.bytes, 2000);
