@@ -3,6 +3,25 @@
 
 #include "cli/tool_job.h"
 
+/* Protobuf requests do not say what they are of, and an Arrow file has one
+ * schema.  LINE 0 stands for the whole file. */
+static int check_signal(tool_job *job, const char *signal, const char *path,
+                        unsigned long long line) {
+  char at[24] = "";
+  if (line > 0) {
+    snprintf(at, sizeof at, ":%llu", line);
+  }
+  if (job->to != TOOL_TO_JSON && job->signal[0] != '\0' &&
+      strcmp(job->signal, signal) != 0) {
+    return oa_tool_failed(
+        "%s%s: %s behind %s; the output holds one signal: convert one at a "
+        "time, or to otlp-json",
+        path, at, signal[0] == '\0' ? "no telemetry" : signal, job->signal);
+  }
+  snprintf(job->signal, sizeof job->signal, "%s", signal);
+  return TOOL_OK;
+}
+
 /* --- Arrow files --- */
 
 static oa_status convert_batch(tool_job *job, oa_reader *reader,
@@ -45,6 +64,11 @@ static int convert_arrow(tool_job *job, const char *path) {
   if (status != OA_OK) {
     return oa_tool_failed("%s", error.text);
   }
+  const int code = check_signal(job, oa_reader_signal(reader), path, 0);
+  if (code != TOOL_OK) {
+    oa_reader_close(reader);
+    return code;
+  }
   status = convert_batches(job, reader, &error);
   const int torn = oa_reader_torn(reader);
   oa_reader_close(reader);
@@ -61,23 +85,6 @@ static int convert_arrow(tool_job *job, const char *path) {
 }
 
 /* --- OTLP/JSON files --- */
-
-/* Protobuf requests do not say what they are of, and an Arrow file has one
- * schema. */
-static int check_signal(tool_job *job, const oa_json_file *file,
-                        const char *path) {
-  const char *signal = oa_json_file_signal(file);
-
-  if (job->to != TOOL_TO_JSON && job->signal[0] != '\0' &&
-      strcmp(job->signal, signal) != 0) {
-    return oa_tool_failed(
-        "%s:%llu: a request of %s behind requests of %s; the output holds one "
-        "signal: split the file, or convert it to otlp-json",
-        path, (unsigned long long)oa_json_file_line(file), signal, job->signal);
-  }
-  snprintf(job->signal, sizeof job->signal, "%s", signal);
-  return TOOL_OK;
-}
 
 static oa_status convert_request(tool_job *job, oa_json_file *file,
                                  oa_rejection *rejection, oa_error *error) {
@@ -106,7 +113,7 @@ static int convert_requests(tool_job *job, oa_json_file *file,
   while ((status = oa_json_file_next(file, &error)) == OA_OK) {
     const unsigned long long line = oa_json_file_line(file);
     oa_rejection rejection = {0};
-    const int code = check_signal(job, file, path);
+    const int code = check_signal(job, oa_json_file_signal(file), path, line);
     if (code != TOOL_OK) {
       return code;
     }

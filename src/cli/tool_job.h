@@ -31,7 +31,7 @@ typedef struct tool_job {
   char aside[PATH_MAX]; /* where the output is written first */
   oa_output *output;    /* of Arrow targets */
   oa_otap_output *otap; /* of OTAP */
-  char signal[16];      /* of the last request of a JSON file */
+  char signal[16];      /* of the last request or file */
 } tool_job;
 
 /* True when the target is an Arrow file, not messages. */

@@ -140,7 +140,7 @@ static void print_sums(const tool_verify *v) {
   oa_tool_print_count(sum->rows, "row");
   printf(", %" PRIu64 " bytes: ", sum->bytes);
   if (sum->problems == 0 && sum->unreadable == 0 && !v->failed) {
-    printf("all is well\n");
+    printf(sum->files == 0 ? "no file to look at\n" : "all is well\n");
     return;
   }
   oa_tool_print_count(sum->problems, "problem");

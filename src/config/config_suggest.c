@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "config/config_table.h"
 
@@ -96,6 +97,11 @@ bool oa_config_suggest_env(const char *name, char out[OA_CONFIG_NAME_SIZE]) {
     char env[OA_CONFIG_NAME_SIZE];
     oa_config_key_env(&oa_config_keys[i], env);
     consider(&best, env + skip, strlen(env) - skip);
+    if (best.distance > 1 &&
+        strcasecmp(best.wanted, last_part(oa_config_keys[i].path)) == 0) {
+      best.distance = 1; /* without its section */
+      memcpy(best.name, env + skip, sizeof env - skip);
+    }
   }
   if (!settle(&best, rest)) {
     return false;

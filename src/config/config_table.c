@@ -13,7 +13,7 @@
 
 /* Far beyond any use, and far from where nanoseconds in 64 bits end. */
 #define LONGEST (876000 * HOUR)
-#define LARGEST (UINT64_C(1) << 60)
+#define LARGEST OA_CONFIG_NO_BOUND
 
 static const char *const acks[] = {"memory", "write", "fsync", NULL};
 static const char *const compressions[] = {"none", "lz4", "zstd", NULL};

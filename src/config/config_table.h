@@ -22,6 +22,9 @@ typedef enum oa_config_kind {
   OA_KIND_LIST, /* texts with commas between them */
 } oa_config_kind;
 
+/* An upper bound from here on is far beyond any use, and no text names it. */
+#define OA_CONFIG_NO_BOUND (UINT64_C(1) << 60)
+
 typedef enum oa_key_state {
   OA_KEY_READY,
   OA_KEY_ABSENT, /* its feature is not here; it has no field */

@@ -237,6 +237,17 @@ static bool value_fits(const oa_config_key *key, const char *text,
           (out->number >= key->min && out->number <= key->max));
 }
 
+/* What was meant by two values that look right. */
+static const char *ip_hint(const oa_config_key *key, const char *text) {
+  if (key->kind != OA_KIND_IP) {
+    return "";
+  }
+  if (strcmp(text, ":") == 0) {
+    return "; write \"::\", in quotes"; /* YAML takes the other colon */
+  }
+  return strcasecmp(text, "localhost") == 0 ? "; write 127.0.0.1" : "";
+}
+
 static oa_status refuse_value(const oa_config_key *key, const char *text,
                               oa_error *error) {
   char shown[OA_SHOWN_SIZE + 2] = "the value";
@@ -252,12 +263,8 @@ static oa_status refuse_value(const oa_config_key *key, const char *text,
     status = oa_buf_put_byte(&bounds, '\0');
   }
   if (status == OA_OK) {
-    status = oa_error_set(
-        error, OA_ERR_CONFIG, "%s: %s is not %s%s", key->path, shown,
-        (const char *)bounds.data,
-        key->kind == OA_KIND_IP && strcasecmp(text, "localhost") == 0
-            ? "; write 127.0.0.1"
-            : "");
+    status = oa_error_set(error, OA_ERR_CONFIG, "%s: %s is not %s%s", key->path,
+                          shown, (const char *)bounds.data, ip_hint(key, text));
   } else {
     oa_error_set(error, status, "%s", oa_status_text(status));
   }
@@ -353,8 +360,10 @@ static oa_status range_text(const oa_config_key *key, const char *what,
   char high[OA_CONFIG_NUMBER_SIZE];
   oa_config_number_text(key, key->min, low);
   oa_config_number_text(key, key->max, high);
-  return oa_buf_printf(out, "%s%s from %s to %s", key->zero ? "0 or " : "",
-                       what, low, high);
+  const char *zero = key->zero && key->min > 0 ? "0 or " : "";
+  return key->max >= OA_CONFIG_NO_BOUND
+             ? oa_buf_printf(out, "%s%s of %s or more", zero, what, low)
+             : oa_buf_printf(out, "%s%s from %s to %s", zero, what, low, high);
 }
 
 oa_status oa_config_bounds_text(const oa_config_key *key, oa_buf *out) {

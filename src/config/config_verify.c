@@ -237,6 +237,30 @@ static oa_status check_forwarding(const oa_config *config, oa_error *error) {
   return OA_OK;
 }
 
+/* --- sizes --- */
+
+static oa_status check_sizes(const oa_config *config, oa_error *error) {
+  char other[OA_CONFIG_NUMBER_SIZE];
+  char what[160];
+  if (config->max_request_size > config->memory_limit) {
+    oa_size_text(config->memory_limit, other);
+    snprintf(what, sizeof what,
+             "is more than memory_limit, which is %s: no such request would "
+             "ever fit; change one of them",
+             other);
+    return refuse(config, "protocols.max_request_size", what, error);
+  }
+  if (config->max_total_size != 0 &&
+      config->max_total_size < config->max_file_size) {
+    oa_size_text(config->max_file_size, other);
+    snprintf(what, sizeof what,
+             "is less than storage.max_file_size, which is %s: lower that too",
+             other);
+    return refuse(config, "storage.max_total_size", what, error);
+  }
+  return OA_OK;
+}
+
 /* --- all --- */
 
 oa_status oa_config_verify(const oa_config *config, oa_error *error) {
@@ -247,11 +271,7 @@ oa_status oa_config_verify(const oa_config *config, oa_error *error) {
   OA_TRY(check_origins(config, error));
   OA_TRY(check_authentication(config, error));
   OA_TRY(check_forwarding(config, error));
-  if (config->max_request_size > config->memory_limit) {
-    return refuse(config, "protocols.max_request_size",
-                  "is more than memory_limit; no such request would ever fit",
-                  error);
-  }
+  OA_TRY(check_sizes(config, error));
   if (config->compression == OA_COMPRESSION_NONE &&
       config->compression_level != 0) {
     return refuse(config, "storage.compression_level",
@@ -262,11 +282,6 @@ oa_status oa_config_verify(const oa_config *config, oa_error *error) {
       config->compression_level > HIGHEST_LZ4) {
     return refuse(config, "storage.compression_level", "lz4 has 1 to 12",
                   error);
-  }
-  if (config->max_total_size != 0 &&
-      config->max_total_size < config->max_file_size) {
-    return refuse(config, "storage.max_total_size",
-                  "is less than storage.max_file_size", error);
   }
   return OA_OK;
 }

@@ -124,7 +124,12 @@ static oa_status refuse_unknown(const reader *r, yaml_mark_t mark,
   oa_config_show(name, len, shown);
   snprintf(full, sizeof full, "%s%s%s", r->path, r->path_len > 0 ? "." : "",
            shown);
-  if (oa_config_suggest_key(full, near)) {
+  if (oa_config_key_find(full, strlen(full)) != NULL) {
+    oa_error_set(r->error, OA_ERR_CONFIG,
+                 "%s: names with dots are for --set; here each part has a line "
+                 "of its own, further to the right than the one before",
+                 full);
+  } else if (oa_config_suggest_key(full, near)) {
     oa_error_set(r->error, OA_ERR_CONFIG, "%s: unknown key; did you mean %s?",
                  full, near);
   } else {

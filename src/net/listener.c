@@ -97,17 +97,19 @@ static int resolve(int fd, struct sockaddr_storage *address) {
 
 static oa_status bind_error(oa_error *error, const oa_listen *where) {
   const char *advice = "";
+  const char *key = "";
   if (errno == EADDRINUSE) {
-    advice = "; stop the other program or choose another port";
+    advice = "; stop the other program, or choose another ";
+    key = where->key == NULL ? "port" : where->key;
   } else if (errno == EACCES) {
     advice = "; ports below 1024 need a privilege";
   } else if (errno == EADDRNOTAVAIL) {
     advice = "; no interface of this machine has it";
   }
   const bool v6 = strchr(where->address, ':') != NULL;
-  return oa_error_set(error, OA_ERR_IO, "cannot listen on %s%s%s:%u: %s%s",
+  return oa_error_set(error, OA_ERR_IO, "cannot listen on %s%s%s:%u: %s%s%s",
                       v6 ? "[" : "", where->address, v6 ? "]" : "",
-                      (unsigned)where->port, uv_strerror(-errno), advice);
+                      (unsigned)where->port, uv_strerror(-errno), advice, key);
 }
 
 oa_status oa_listener_bind(int *fds, unsigned count, const oa_listen *where,

@@ -148,6 +148,7 @@ typedef struct oa_server_handler {
 typedef struct oa_listen {
   const char *address; /* IP literal */
   uint16_t port;       /* 0 = any free one */
+  const char *key;     /* what the port is called where it is set, or NULL */
   int fd; /* a socket that listens already, in place of address and port; the
              threads share copies of it.  0 = none */
 } oa_listen;

@@ -242,6 +242,7 @@ oa_status oa_auth_keys_read(oa_auth_keys *keys, const char *path, bool pairs,
     status = read_lines(keys, (span){(const char *)text.data, text.len}, pairs,
                         shown, error);
   } else if (status != OA_ERR_NOMEM) {
+    oa_error_prefix(error, "protocols.authentication.keys_file");
     status = OA_ERR_CONFIG;
   }
   if (text.len > 0) {

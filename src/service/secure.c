@@ -22,6 +22,7 @@ oa_status oa_secure_load_tls(oa_tls_context **out, const oa_config *config,
   }
   const oa_status status = oa_tls_context_new(out, &files, &warning, error);
   if (status != OA_OK) {
+    oa_error_prefix(error, "protocols.tls");
     return status == OA_ERR_NOMEM ? status : OA_ERR_CONFIG;
   }
   if (warning.code != OA_OK) {

@@ -339,12 +339,14 @@ static oa_status start_server(oa_service *service, unsigned threads,
     options.listeners[options.listener_count++] =
         (oa_listen){.address = config->bind_address,
                     .port = (uint16_t)config->protobuf_port,
+                    .key = "protocols.protobuf_port",
                     .fd = config->sockets[OA_PORT_PROTOBUF]};
   }
   if (config->arrow_flight_enabled) {
     options.listeners[options.listener_count++] =
         (oa_listen){.address = config->bind_address,
                     .port = (uint16_t)config->arrow_flight_port,
+                    .key = "protocols.arrow_flight_port",
                     .fd = config->sockets[OA_PORT_ARROW_FLIGHT]};
   }
   service->listener_count = options.listener_count;

@@ -37,6 +37,7 @@ static const char *advice(int code) {
     case EPERM:
       return "; give this user write access";
     case EROFS:
+    case ENOTDIR:
       return "; choose a directory that can be written";
     case EMFILE:
     case ENFILE:

@@ -247,6 +247,7 @@ def test_files_that_cannot_be_used_are_named_before_anything_listens(authority, 
             done = harness.run_service(*arguments, *mode)
             assert done.returncode == 2, (word, done)
             assert str(word) in done.stderr, (word, done.stderr)
+            assert "protocols.tls" in done.stderr, done.stderr
     assert not (tmp_path / "out").exists()
     done = harness.run_service("--validate", "--set", f"protocols.tls.cert_file={certificate}",
                                "--set", f"protocols.tls.key_file={key}")

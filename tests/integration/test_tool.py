@@ -136,6 +136,18 @@ def test_convert_to_arrow_keeps_the_table(stored, signal, target, tmp_path):
         assert columns.from_pyarrow(table[name]) == columns.from_pyarrow(wanted[name]), name
 
 
+@pytest.mark.parametrize("target", ("otlp-proto", "otap", "arrow", "ipc-file"))
+def test_convert_keeps_signals_apart(stored, target, tmp_path):
+    out = tmp_path / "out"
+    done = harness.run_tool("convert", stored[0], "--to", target, "-o", out)
+    assert done.returncode == 1 and not out.exists()
+    assert "metrics behind logs" in done.stderr and "otlp-json" in done.stderr, done.stderr
+    done = harness.run_tool("convert", stored[0], "--to", "otlp-json", "-o", out)
+    assert done.returncode == 0, done.stderr
+    kinds = {line.partition(":")[0] for line in out.read_text().split("\n")[:-1]}
+    assert kinds == {'{"resourceLogs"', '{"resourceMetrics"', '{"resourceSpans"'}
+
+
 @pytest.mark.parametrize("signal", otlpgen.SIGNALS)
 def test_convert_writes_to_standard_output_too(stored, signal, tmp_path):
     path = file_of(stored, signal)

@@ -64,6 +64,11 @@ def test_whole_files_are_well(place):
     assert facts["signal"] == "logs" and facts["state"] == "whole" and facts["problems"] == 0
 
 
+def test_nothing_is_not_called_well(tmp_path):
+    done = harness.run_tool("verify", tmp_path)
+    assert done.returncode == 0 and "no file to look at" in done.stdout, done.stdout
+
+
 @pytest.mark.parametrize("signal", otlpgen.SIGNALS)
 def test_every_damage_outside_of_values_is_seen(files, signal, tmp_path):
     original = damage.Original(signal, files[signal])

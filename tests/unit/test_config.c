@@ -93,8 +93,8 @@ static void values_that_do_not_fit_together_are_refused(void **state) {
        "t.yaml:1:19: dashboard.port: is the same as "
        "protocols.arrow_flight_port"},
       {"memory_limit: 32MiB",
-       "protocols.max_request_size: is more than memory_limit; no such request "
-       "would ever fit"},
+       "protocols.max_request_size: is more than memory_limit, which is 32MiB: "
+       "no such request would ever fit; change one of them"},
       {"storage: {compression: none, compression_level: 3}",
        "t.yaml:1:49: storage.compression_level: means nothing with "
        "storage.compression none; remove it"},
@@ -102,7 +102,7 @@ static void values_that_do_not_fit_together_are_refused(void **state) {
        "t.yaml:1:48: storage.compression_level: lz4 has 1 to 12"},
       {"storage: {max_total_size: 1MiB}",
        "t.yaml:1:27: storage.max_total_size: is less than "
-       "storage.max_file_size"},
+       "storage.max_file_size, which is 128MiB: lower that too"},
   };
   (void)state;
   for (size_t i = 0; i < sizeof mistakes / sizeof mistakes[0]; i++) {

@@ -188,6 +188,9 @@ static void unknown_variables_are_refused_with_a_suggestion(void **state) {
       {"OTLP_PROTOBUF_PROT=1",
        "OTLP_PROTOBUF_PROT: unknown environment variable; did you mean "
        "OTLP_PROTOBUF_PORT?"},
+      {"OTLP_COMPRESSION=lz4",
+       "OTLP_COMPRESSION: unknown environment variable; did you mean "
+       "OTLP_STORAGE_COMPRESSION?"},
       {"OTLP_XQZ=1",
        "OTLP_XQZ: unknown environment variable; names that begin with OTLP_ "
        "are settings of this program, so unset it"},

@@ -39,8 +39,13 @@ static void mistakes_in_the_file_have_line_and_column(void **state) {
        "t.yaml:1:1: a configuration is made of lines \"key: value\""},
       {"? [a]\n: b\n", "t.yaml:1:3: a key must be a plain word"},
       {"protocols.protobuf_port: 1\n",
-       "t.yaml:1:1: protocols.protobuf_port: unknown key; did you mean "
-       "protocols.protobuf_port?"},
+       "t.yaml:1:1: protocols.protobuf_port: names with dots are for --set; "
+       "here each part has a line of its own, further to the right than the "
+       "one before"},
+      {"bind_address: ::\n",
+       "t.yaml:1:15: bind_address: \":\" is not an IP address; write \"::\", "
+       "in "
+       "quotes"},
       {"output_dir: x\n---\noutput_dir: y\n",
        "t.yaml:2:1: a second document; only one is allowed"},
       {"output_dir: !!str x\n",

@@ -339,7 +339,7 @@ static void a_file_in_the_place_of_the_directory_is_named(void **state) {
   oa_error error = {0};
   write_bytes(t->root, "x", 1);
   assert_int_equal(oa_store_open(&t->store, &t->options, &error), OA_ERR_IO);
-  assert_non_null(strstr(error.text, "Not a directory"));
+  assert_non_null(strstr(error.text, "Not a directory; choose a "));
   free_trial(t);
 }
 

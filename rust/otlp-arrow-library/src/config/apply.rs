@@ -112,7 +112,7 @@ fn refusal(key: &str, error: sys::Error) -> OtlpConfigError {
     let text = error.text;
     match key {
         "output_dir" => OtlpConfigError::InvalidOutputDir(text),
-        "forwarding.endpoint_url" if !text.contains("not in this version") => {
+        "forwarding.endpoint_url" if !text.contains("not available in this version") => {
             OtlpConfigError::InvalidUrl(text)
         }
         key if key.ends_with("interval_secs") => OtlpConfigError::InvalidInterval(text),

@@ -89,6 +89,12 @@ fn forwarding_is_checked_and_then_refused_by_the_library() {
         matches!(error, OtlpConfigError::ValidationFailed(_)),
         "{error:?}"
     );
+    // A fine URL that has nowhere to go is no bad URL.
+    let error = refusal(ConfigBuilder::new().set("forwarding.endpoint_url", url.unwrap()));
+    assert!(
+        matches!(&error, OtlpConfigError::ValidationFailed(t) if t.contains("not available")),
+        "{error:?}"
+    );
     let off = ForwardingConfig::default();
     assert!(ConfigBuilder::new().enable_forwarding(off).build().is_ok());
 }
