@@ -119,3 +119,14 @@ oa_cursor oa_cell_bytes(const oa_cells *cells, int64_t row) {
   const uint8_t *bytes = oa_array_bytes(array, row, &len);
   return oa_cursor_over(bytes, len);
 }
+
+uint64_t oa_cells_bytes(const oa_cells *cells) {
+  uint64_t sum = 0;
+  for (int64_t row = 0; row < cells->array->length; row++) {
+    if (!oa_cell_is_null(cells, row)) {
+      const oa_cursor bytes = oa_cell_bytes(cells, row);
+      sum += oa_cursor_left(&bytes);
+    }
+  }
+  return sum;
+}

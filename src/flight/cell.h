@@ -39,4 +39,7 @@ bool oa_cell_integer(const oa_cells *cells, int64_t row, uint64_t *out);
 double oa_cell_number(const oa_cells *cells, int64_t row);
 oa_cursor oa_cell_bytes(const oa_cells *cells, int64_t row);
 
+/* Bytes of all values of CELLS, a column of texts or bytes of any type. */
+uint64_t oa_cells_bytes(const oa_cells *cells);
+
 #endif

@@ -6,11 +6,16 @@
 
 #include "arrow/ipc_read.h"
 #include "base/mem.h"
+#include "flight/cell.h"
 #include "flight/flat.h"
 #include "flight/requests.h"
 
 /* Ours has 47 top-level fields and about 90 in all. */
 enum { MAX_FIELDS = 1024, MAX_DEPTH = 16 };
+
+/* What the dictionaries of a batch may stand for, in all memory that it may
+ * take. */
+enum { MORE_THAN_MEMORY = 4 };
 
 struct oa_flight_put {
   oa_ipc_limits limits;
@@ -164,15 +169,38 @@ static oa_status read_one(oa_flight_put *put, oa_ipc_event *event,
   return *event == OA_IPC_EOS ? OA_END : OA_OK;
 }
 
+/* A dictionary lets a few bytes stand for any number, and these forms are read
+ * value by value. */
+static oa_status check_dictionaries(const oa_flight_put *put,
+                                    const oa_array *columns, oa_error *error) {
+  const oa_schema *schema = oa_ipc_reader_schema(put->reader);
+  uint64_t sum = 0;
+  for (size_t i = 0; i < schema->field_count; i++) {
+    const oa_cells cells = {.field = &schema->fields[i], .array = &columns[i]};
+    if (cells.field->dictionary && oa_cell_fits(cells.field, OA_CELL_BYTES)) {
+      sum += oa_cells_bytes(&cells);
+    }
+  }
+  if (sum / MORE_THAN_MEMORY > put->limits.max_memory) {
+    return oa_error_set(error, OA_ERR_LIMIT,
+                        "the dictionaries of a batch stand for %llu bytes, at "
+                        "most %d times %zu are taken; send smaller ones",
+                        (unsigned long long)sum, (int)MORE_THAN_MEMORY,
+                        put->limits.max_memory);
+  }
+  return OA_OK;
+}
+
 static oa_status check_batch(oa_flight_put *put, oa_error *error) {
-  (void)oa_ipc_reader_columns(put->reader, &put->rows);
+  const oa_array *columns = oa_ipc_reader_columns(put->reader, &put->rows);
   if (put->rows > OA_FLIGHT_MAX_ROWS) {
     return oa_error_set(error, OA_ERR_LIMIT,
                         "a batch has %lld rows, at most %d are taken; send "
                         "smaller ones",
                         (long long)put->rows, (int)OA_FLIGHT_MAX_ROWS);
   }
-  return OA_OK;
+  return put->form == OA_FLIGHT_ROWS ? OA_OK
+                                     : check_dictionaries(put, columns, error);
 }
 
 oa_status oa_flight_put_next(oa_flight_put *put, oa_error *error) {

@@ -59,6 +59,15 @@ bool oa_otap_same_value(const oa_otap_table *table, uint8_t type, uint32_t i) {
   }
 }
 
+size_t oa_otap_attrs_length(const oa_otap_table *table, uint8_t type,
+                            uint32_t i) {
+  size_t len = 0;
+  if (type == OA_VALUE_STR || type == OA_VALUE_BYTES) {
+    (void)oa_otap_bytes(&table->columns[value_columns[type]], i, &len);
+  }
+  return len;
+}
+
 oa_status oa_otap_attrs_same(const oa_otap_decoder *d,
                              const oa_otap_table *table, uint8_t **out) {
   const oa_otap_column *keys = &table->columns[OA_OTAP_ATTR_KEY];
@@ -66,13 +75,22 @@ oa_status oa_otap_attrs_same(const oa_otap_decoder *d,
   OA_TRY(oa_scratch_get(d->scratch, table->rows, 1, &block));
   uint8_t *same = block;
   uint8_t before = OA_VALUE_EMPTY;
+  const uint8_t *key_before = NULL;
+  size_t len_before = 0;
   for (uint32_t i = 0; i < table->rows; i++) {
     uint8_t type = OA_VALUE_EMPTY;
     OA_TRY(oa_otap_attrs_type(d, table, i, &type));
+    size_t len;
+    const uint8_t *key = oa_otap_bytes(keys, i, &len);
+    OA_TRY(oa_otap_spend(d, len + oa_otap_attrs_length(table, type, i)));
     same[i] = i > 0 && type == before && type != OA_VALUE_EMPTY &&
-              oa_otap_same_bytes(keys, i, i - 1) &&
+              /* a null key is the empty one */
+              len == len_before &&
+              (len == 0 || memcmp(key, key_before, len) == 0) &&
               oa_otap_same_value(table, type, i);
     before = type;
+    key_before = key;
+    len_before = len;
   }
   *out = same;
   return OA_OK;
@@ -90,6 +108,7 @@ oa_status oa_otap_read_nested(const oa_otap_decoder *d,
   oa_buf *out = &d->builder->cbor;
   const uint8_t *given = oa_otap_bytes(&table->columns[column], i, &given_len);
   out->len = 0;
+  OA_TRY(oa_otap_spend(d, given_len));
   oa_status status =
       oa_cbor_normalize(given, given_len, oa_builder_depth(d->builder), out,
                         &d->builder->tree.repaired, &problem, &at);

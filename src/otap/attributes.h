@@ -61,6 +61,10 @@ OA_INLINE bool oa_otap_same_double(uint64_t a, uint64_t b) {
   return x <= y && x >= y;
 }
 
+/* Bytes of the text or the bytes at row I, which is of TYPE; 0 of others. */
+size_t oa_otap_attrs_length(const oa_otap_table *table, uint8_t type,
+                            uint32_t i);
+
 /* Row I has the value of the row before; both are of TYPE. */
 bool oa_otap_same_value(const oa_otap_table *table, uint8_t type, uint32_t i);
 

@@ -177,6 +177,18 @@ static void read_same(const oa_otap_attrs *a, uint8_t *same) {
   }
 }
 
+/* Values of bytes are compared with each other, as they get no numbers. */
+static oa_status spend_bytes(const oa_otap_decoder *d, const oa_otap_attrs *a) {
+  const uint32_t rows = a->counts[OA_VALUE_BYTES] > 0 ? a->table->rows : 0;
+  for (uint32_t i = 0; i < rows; i++) {
+    if (a->types[i] == OA_VALUE_BYTES) {
+      OA_TRY(
+          oa_otap_spend(d, oa_otap_attrs_length(a->table, OA_VALUE_BYTES, i)));
+    }
+  }
+  return OA_OK;
+}
+
 /* --- all of it --- */
 
 static void count_types(oa_otap_attrs *a) {
@@ -218,6 +230,7 @@ static oa_status read_rows(const oa_otap_decoder *d, oa_otap_attrs *a,
     /* Numbers do not tell texts apart that were not UTF-8. */
     return oa_otap_attrs_same(d, a->table, same);
   }
+  OA_TRY(spend_bytes(d, a));
   read_same(a, *same);
   return OA_OK;
 }

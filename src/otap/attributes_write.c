@@ -289,6 +289,7 @@ oa_status oa_otap_attrs_append(const oa_otap_decoder *d, oa_attrs *to,
   oa_table *table = to->table;
   oa_column *column = to->column;
   OA_TRY(oa_table_reserve(table));
+  OA_TRY(oa_otap_spend(d, oa_otap_attrs_length(a->table, a->types[i], i)));
   OA_TRY(put_variable(d, to, a, i));
   switch (a->types[i]) {
     case OA_VALUE_STR:

@@ -5,6 +5,10 @@
 
 #include "otap/decode_impl.h"
 
+/* What a message's dictionaries may stand for, in all memory that it may take:
+ * as much as an honest one that has no dictionaries, and some more. */
+enum { MORE_THAN_MEMORY = 4 };
+
 oa_status oa_otap_refuse(const oa_otap_decoder *d, const oa_otap_table *table,
                          uint32_t row, const char *format, ...) {
   char text[OA_ERROR_TEXT_SIZE];
@@ -14,6 +18,19 @@ oa_status oa_otap_refuse(const oa_otap_decoder *d, const oa_otap_table *table,
   va_end(args);
   return oa_error_set(d->error, OA_ERR_MALFORMED, "%s: row %u: %s",
                       table->info->name, row, text);
+}
+
+oa_status oa_otap_spend(const oa_otap_decoder *d, size_t bytes) {
+  oa_otap_stream *stream = d->stream;
+  stream->spent += bytes;
+  if (stream->spent / MORE_THAN_MEMORY <= stream->limits.max_memory) {
+    return OA_OK;
+  }
+  return oa_error_set(d->error, OA_ERR_LIMIT,
+                      "%s: the dictionaries of the message stand for more than "
+                      "%d times the limit of %zu bytes: send smaller batches",
+                      oa_signal_name(stream->signal), (int)MORE_THAN_MEMORY,
+                      stream->limits.max_memory);
 }
 
 bool oa_otap_is_sorted(const oa_otap_join *join) {

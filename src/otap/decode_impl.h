@@ -33,6 +33,11 @@ oa_status oa_otap_refuse(const oa_otap_decoder *d, const oa_otap_table *table,
                          uint32_t row, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* Counts BYTES that are read or made for one row and that other rows may have
+ * too, by a dictionary, by one owner or by having no bytes at all: a few bytes
+ * of a message can stand for any number of them.  OA_ERR_LIMIT. */
+oa_status oa_otap_spend(const oa_otap_decoder *d, size_t bytes);
+
 /* True when the children stand in the order of their parents' rows. */
 bool oa_otap_is_sorted(const oa_otap_join *join);
 

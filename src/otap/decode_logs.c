@@ -39,6 +39,7 @@ static oa_status put_typed(const oa_otap_decoder *d, const oa_otap_table *logs,
       return oa_json_put_bool(text, oa_otap_bool(from, i));
     case OA_VALUE_BYTES:
       bytes = oa_otap_bytes(from, i, &len);
+      OA_TRY(oa_otap_spend(d, len));
       bytes = bytes == NULL ? (const uint8_t *)"" : bytes;
       oa_put_bytes(root, &column[OA_LOG_COL_BODY_BYTES], bytes, len);
       return oa_json_put_bytes(text, bytes, len);
@@ -76,6 +77,7 @@ static oa_status put_body(const oa_otap_decoder *d, const oa_otap_table *logs,
   if (type == OA_VALUE_STR) {
     const uint8_t *bytes =
         oa_otap_bytes(&logs->columns[OA_OTAP_LOG_BODY_STR], i, &len);
+    OA_TRY(oa_otap_spend(d, len));
     oa_put_bytes(root, &column[OA_LOG_COL_BODY], bytes, len);
   } else if (type != OA_VALUE_EMPTY) {
     text->len = 0;

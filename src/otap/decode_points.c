@@ -28,7 +28,7 @@ typedef struct cells {
   bool time;                    /* null where it is 0 */
 } cells;
 
-enum { MOST_SOURCES = OA_OTAP_POINT_KINDS };
+enum { MOST_SOURCES = OA_OTAP_POINT_KINDS, ITEM = sizeof(uint64_t) };
 
 void oa_otap_mark_runs(const oa_otap_points *p, uint8_t *bits) {
   for (uint32_t i = 0; i < p->run_count; i++) {
@@ -293,7 +293,9 @@ static uint32_t count_items(const oa_otap_points *p,
 }
 
 /* Opens COUNT more items in all columns of ITEMS. */
-static oa_status open_items(oa_table *items, uint32_t count, uint8_t **to) {
+static oa_status open_items(const oa_otap_decoder *d, oa_table *items,
+                            uint32_t count, uint8_t **to) {
+  OA_TRY(oa_otap_spend(d, (size_t)count * items->column_count * ITEM));
   OA_TRY(oa_table_reserve_rows(items, count));
   for (size_t c = 0; c < items->column_count; c++) {
     to[c] = oa_otap_open_full(items, &items->columns[c], items->length, count);
@@ -365,7 +367,7 @@ static oa_status put_lists(const oa_otap_decoder *d, const oa_otap_metrics *m,
     OA_TRY(item_column(d, p->table, column, members == NULL ? NULL : members[c],
                        &item[c]));
   }
-  OA_TRY(open_items(items, count, slots));
+  OA_TRY(open_items(d, items, count, slots));
   if (p->in_order && !oa_otap_has_nulls(from)) {
     put_straight(p, from->array, item, count, root, list, slots);
     return OA_OK;

@@ -31,8 +31,14 @@ static oa_status same_as_before(const oa_otap_decoder *d,
       same[i] = 1;
       continue;
     }
-    same[i] = fixed ? oa_otap_same_fixed(column, i, i - 1)
-                    : oa_otap_same_bytes(column, i, i - 1);
+    if (fixed) {
+      same[i] = oa_otap_same_fixed(column, i, i - 1);
+      continue;
+    }
+    size_t len;
+    (void)oa_otap_bytes(column, i, &len);
+    OA_TRY(oa_otap_spend(d, len));
+    same[i] = oa_otap_same_bytes(column, i, i - 1);
   }
   *out = same;
   return OA_OK;

@@ -28,7 +28,8 @@ typedef struct oa_otap_stream oa_otap_stream;
 
 typedef struct oa_otap_limits {
   size_t max_memory;   /* bytes of IPC state kept, and decompressed and used
-                          while a message is decoded, all together */
+                          while a message is decoded, all together; what its
+                          dictionaries stand for may be four times as much */
   size_t max_payloads; /* tables in a message */
   size_t max_rows;     /* rows of all tables of a message together */
   oa_purse *purse;     /* borrowed; counts that memory; NULL = nobody does */

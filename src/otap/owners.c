@@ -23,6 +23,10 @@ enum {
   ANY_BYTES = 7,
 };
 
+/* What an attribute costs beside its bytes, in bytes.  Each run of rows has its
+ * owner encoded again. */
+enum { PAIR = 16 };
+
 /* An attribute table whose parents are resource.id or scope.id. */
 typedef struct owner_attrs {
   const oa_otap_table *table; /* NULL: there is none */
@@ -291,7 +295,9 @@ static oa_status put_attributes(const oa_otap_decoder *d, oa_encoder *encoder,
     return OA_OK;
   }
   a->used[id] = 1;
-  for (uint32_t at = a->starts[id]; at < a->starts[id + 1]; at++) {
+  OA_TRY(oa_otap_spend(d, (size_t)(a->starts[id + 1] - a->starts[id]) * PAIR));
+  for (uint32_t at = a->starts[id];
+       at < a->starts[id + 1] && encoder->emit.status == OA_OK; at++) {
     *some = true;
     OA_TRY(put_attribute(d, encoder, field, a->table, a->order[at]));
   }
@@ -343,17 +349,23 @@ static uint32_t row_at(const owner_fill *f, uint32_t i) {
   return f->base + (f->ends == NULL || i == 0 ? i : f->ends[i - 1]);
 }
 
+/* The owner that was encoded last, whose schema is at URL. */
+static oa_status spend_owner(const owner_fill *f, oa_cursor url) {
+  return oa_otap_spend(f->d, f->encoder.emit.out.len + oa_cursor_left(&url));
+}
+
 static oa_status fill_scopes(owner_fill *f, uint32_t begin, uint32_t end) {
   oa_otlp_builder *b = f->d->builder;
   const oa_otap_column *urls = &f->root->columns[OA_OTAP_SCHEMA_URL];
   for (uint32_t at = begin; at < end;) {
     bool present = false;
     const uint32_t next = run_end(&f->scopes, at, end);
+    const oa_cursor url = text_at(urls, at);
     OA_TRY(put_scope(f->d, &f->encoder, f->root, &f->scopes, at, &present));
+    OA_TRY(spend_owner(f, url));
     b->root.length = row_at(f, next);
-    OA_TRY(oa_builder_fill_scope(b, row_at(f, at),
-                                 oa_buf_cursor(&f->encoder.emit.out), present,
-                                 text_at(urls, at)));
+    OA_TRY(oa_builder_fill_scope(
+        b, row_at(f, at), oa_buf_cursor(&f->encoder.emit.out), present, url));
     at = next;
   }
   return OA_OK;
@@ -365,12 +377,13 @@ static oa_status fill_resources(owner_fill *f) {
   for (uint32_t at = 0; at < f->root->rows;) {
     bool present = false;
     const uint32_t next = run_end(&f->resources, at, f->root->rows);
+    const oa_cursor url = text_at(urls, at);
     OA_TRY(fill_scopes(f, at, next));
     OA_TRY(
         put_resource(f->d, &f->encoder, f->root, &f->resources, at, &present));
-    OA_TRY(oa_builder_fill_resource(b, row_at(f, at),
-                                    oa_buf_cursor(&f->encoder.emit.out),
-                                    present, text_at(urls, at)));
+    OA_TRY(spend_owner(f, url));
+    OA_TRY(oa_builder_fill_resource(
+        b, row_at(f, at), oa_buf_cursor(&f->encoder.emit.out), present, url));
     at = next;
   }
   OA_TRY(check_used(f->d, &f->resources.attrs));
@@ -379,11 +392,13 @@ static oa_status fill_resources(owner_fill *f) {
 
 oa_status oa_otap_fill_owners(const oa_otap_decoder *d,
                               const oa_otap_table *root, const uint32_t *ends) {
-  owner_fill f = {.d = d,
-                  .encoder = {.error = d->error},
-                  .root = root,
-                  .ends = ends,
-                  .base = d->builder->root.length};
+  oa_purse *purse = &d->builder->tree.purse;
+  owner_fill f = {
+      .d = d,
+      .encoder = {.emit = {.out = {.purse = purse}}, .error = d->error},
+      .root = root,
+      .ends = ends,
+      .base = d->builder->root.length};
   oa_status status = open_kind(d, root, true, &f.resources);
   if (status == OA_OK) {
     status = open_kind(d, root, false, &f.scopes);

@@ -307,6 +307,7 @@ void oa_otap_stream_drop(oa_otap_stream *stream) {
     }
   }
   stream->rows = 0;
+  stream->spent = 0;
   oa_scratch_reset(&stream->scratch);
 }
 

@@ -34,7 +34,8 @@ struct oa_otap_stream {
   oa_inflater *inflater; /* its own, or that of its limits */
   oa_scratch scratch;
   oa_otap_slot *slots[OA_PAYLOAD_TYPE_END];
-  size_t rows; /* of all tables of this message */
+  size_t rows;  /* of all tables of this message */
+  size_t spent; /* bytes that its dictionaries stood for: oa_otap_spend() */
 };
 
 /* Reads the tables of RECORD into the slots.  Rows that are left out, because

@@ -8,6 +8,10 @@
 
 enum { NO_OWNER = -1, BAD_OWNER = OA_NUMBER_NULL };
 
+/* Bytes of the owners that a batch has made of its texts: a dictionary lets a
+ * few bytes stand for any number, and each row's are made and looked for. */
+enum { MAX_MADE_BYTES = 512 * 1024 * 1024 };
+
 /* Columns that an owner can be made of when its own one is missing. */
 typedef struct part {
   size_t column;
@@ -117,6 +121,7 @@ static oa_status find_rows(oa_appender *a, bool resource, oa_emit *e,
   const oa_source *source =
       &a->columns[resource ? OA_COL_RESOURCE : OA_COL_SCOPE];
   const bool parts = has_parts(a, resource);
+  size_t made = 0;
 
   for (int64_t i = 0; i < a->rows; i++) {
     entries[i] = NO_OWNER;
@@ -127,6 +132,10 @@ static oa_status find_rows(oa_appender *a, bool resource, oa_emit *e,
       OA_TRY(find_given(a, resource, source, i, &entries[i]));
     } else if (parts) {
       OA_TRY(make_owner(a, resource, e, i, &entries[i]));
+      made += e->out.len;
+    }
+    if (made > MAX_MADE_BYTES) {
+      return OA_ERR_LIMIT;
     }
     if (entries[i] == BAD_OWNER) {
       refuse_owner(a, resource, i);

@@ -159,6 +159,34 @@ static void a_resource_that_is_missing_is_made_of_its_copies(void **state) {
   trial_free(&t);
 }
 
+static void a_resource_is_not_made_of_one_text_without_end(void **state) {
+  (void)state;
+  enum { ROWS = 16, SIZE = 40 * 1000 * 1000 };
+  static const uint64_t times[ROWS];
+  static const uint8_t indices[ROWS];
+  static const char *const no_texts[ROWS] = {0};
+  const int32_t offsets[] = {0, SIZE};
+  char *text = malloc(SIZE);
+  assert_non_null(text);
+  memset(text, 'x', SIZE);
+  const oa_array texts = {
+      .length = 1, .offsets = offsets, .values = text, .values_size = SIZE};
+  for (int64_t rows = 8; rows <= ROWS; rows += 8) {
+    trial t;
+    batch b = {.rows = rows};
+    add_values(&b, "time_unix_nano", OA_TYPE_UINT64, times, ALL_VALID);
+    add_texts(&b, "body", OA_TYPE_UTF8, no_texts);
+    add_dictionary(&b, "service_name", OA_TYPE_UTF8, OA_TYPE_UINT8, indices,
+                   ALL_VALID, no_texts, 1)
+        ->dictionary = &texts;
+    trial_init(&t, OA_LOGS);
+    assert_int_equal(append(&t, &b), rows < ROWS ? OA_OK : OA_ERR_LIMIT);
+    trial_free(&t);
+    batch_free(&b);
+  }
+  free(text);
+}
+
 static void a_resource_that_is_none_costs_its_rows(void **state) {
   (void)state;
   const uint8_t indices[] = {0, 2, 3, 2};
@@ -236,6 +264,7 @@ int main(void) {
       cmocka_unit_test(equal_ords_do_not_join_what_differs),
       cmocka_unit_test(the_copies_of_a_resource_are_made_anew),
       cmocka_unit_test(a_resource_that_is_missing_is_made_of_its_copies),
+      cmocka_unit_test(a_resource_is_not_made_of_one_text_without_end),
       cmocka_unit_test(a_resource_that_is_none_costs_its_rows),
       cmocka_unit_test(points_of_a_metric_stand_together),
       cmocka_unit_test(other_metadata_is_another_metric),

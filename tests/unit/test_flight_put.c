@@ -376,6 +376,35 @@ static void every_failed_allocation_is_reported(void **state) {
   flow_free(&f);
 }
 
+/* A few bytes of indices would be hours of work. */
+static void a_dictionary_is_not_read_again_without_end(void **state) {
+  (void)state;
+  enum { ROWS = 100, SIZE = 4000, MEMORY = 64 * 1024 };
+  static const int32_t indices[ROWS];
+  static const int32_t offsets[2] = {0, SIZE};
+  static const oa_field field = {.name = "otlp_proto",
+                                 .type = OA_TYPE_BINARY,
+                                 .dictionary = true,
+                                 .index_type = OA_TYPE_INT32};
+  uint8_t empties[SIZE] = {0}; /* requests of empty resources */
+  for (size_t i = 0; i < SIZE; i += 2) {
+    empties[i] = 0x0A;
+  }
+  const oa_array values = {
+      .length = 1, .offsets = offsets, .values = empties, .values_size = SIZE};
+  oa_array column = {.values = indices, .dictionary = &values};
+  for (int many = 0; many < 2; many++) {
+    flow f = {0};
+    landing l = {0};
+    column.length = many ? ROWS : ROWS / 2;
+    flow_one(&f, &field, &column, "logs");
+    assert_int_equal(land_with(&l, &f, MEMORY), many ? OA_ERR_LIMIT : OA_OK);
+    assert_true(!many || strstr(l.error.text, "stand for 400000 bytes"));
+    landing_free(&l);
+    flow_free(&f);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(our_own_columns_are_taken_as_they_are),
@@ -397,6 +426,7 @@ int main(void) {
       cmocka_unit_test(memory_of_a_stream_is_bounded),
       cmocka_unit_test(damaged_streams_do_no_harm),
       cmocka_unit_test(every_failed_allocation_is_reported),
+      cmocka_unit_test(a_dictionary_is_not_read_again_without_end),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

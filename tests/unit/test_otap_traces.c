@@ -115,6 +115,30 @@ static void broken_strings(oa_emit *e, int span) {
   }
 }
 
+static void no_keys(oa_emit *e, int span) {
+  if (span == 1) {
+    put_str_attr(e, 9, "", "v");
+    put_str_attr(e, 9, "", "v");
+    put_str_attr(e, 9, "k", "\xEF\xBF\xBD");
+  }
+}
+
+/* A null key is the empty one, also when texts are compared as they came. */
+static void rows_without_a_key_are_a_run(void **state) {
+  (void)state;
+  message m = {0};
+  table spans = {0};
+  table attrs = {0};
+  two_spans(&spans);
+  add(&attrs, "parent_id", VALUES(UINT16, uint16_t, 1, 0, 1));
+  set_valid(add_text(&attrs, "key", "k", OFFSETS(0, 0, 0, 1), 1), VALID(4), 3);
+  add(&attrs, "type", VALUES(UINT8, uint8_t, 1, 1, 1));
+  add_text(&attrs, "str", "vv\xff", OFFSETS(0, 1, 2, 3), 3);
+  put_table(&m, OA_PAYLOAD_SPANS, &spans, 2);
+  put_table(&m, OA_PAYLOAD_SPAN_ATTRS, &attrs, 3);
+  expect_spans(&m, no_keys);
+}
+
 /* "\xff" and "\xfe" are repaired to one string, but are not a run. */
 static void repaired_strings_are_compared_as_they_came(void **state) {
   (void)state;
@@ -475,6 +499,7 @@ int main(void) {
       cmocka_unit_test(parents_of_attributes_are_differences_in_runs),
       cmocka_unit_test(dictionaries_of_all_widths_say_the_same),
       cmocka_unit_test(equal_texts_with_two_indices_are_a_run),
+      cmocka_unit_test(rows_without_a_key_are_a_run),
       cmocka_unit_test(repaired_strings_are_compared_as_they_came),
       cmocka_unit_test(doubles_are_compared_as_numbers),
       cmocka_unit_test(every_type_of_value_is_read),
