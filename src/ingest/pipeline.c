@@ -17,9 +17,6 @@ enum {
   /* Senders are made to wait this long for a slow disk; then they are told to
    * come back later, as an exporter's own deadline is some seconds. */
   PAUSE_MAX_MS = 1000,
-  /* What is added while the disk is broken: it is looked at five times a
-   * second. */
-  RETRY_DISK_MS = 500,
   /* A moment of full buffers is how senders are slowed down; only after this
    * long is the service of no use to them. */
   FULL_MS = 5000,
@@ -35,13 +32,13 @@ static void store(_Atomic uint64_t *counter, uint64_t value) {
 
 /* --- shards --- */
 
-/* Says what the thread's shards hold now. */
-static void publish(oa_pipeline_thread *t) {
-  uint64_t bytes = 0;
+void oa_pipeline_publish(oa_pipeline_thread *t) {
+  uint64_t bytes = t->loan == NULL ? 0 : t->loan->before_bytes;
   for (size_t i = 0; i < OA_SIGNAL_COUNT; i++) {
     const oa_otlp_builder *builder = t->shards[i].builder;
-    store(&t->rows[i],
-          builder == NULL ? 0 : (uint64_t)oa_otlp_builder_rows(builder));
+    const uint64_t rows =
+        builder == NULL ? 0 : (uint64_t)oa_otlp_builder_rows(builder);
+    store(&t->rows[i], rows + oa_pipeline_lent_rows(t, (oa_signal)i));
     bytes += builder == NULL ? 0 : oa_otlp_builder_memory(builder);
   }
   store(&t->bytes, bytes);
@@ -56,7 +53,7 @@ static bool writer_is_behind(oa_pipeline *p) {
          load_now.bytes > oa_pipeline_batch_bytes(p) / 2;
 }
 
-static void update_pause(oa_pipeline *p, unsigned thread) {
+void oa_pipeline_update_pause(oa_pipeline *p, unsigned thread) {
   oa_pipeline_thread *t = &p->threads[thread];
   const uint64_t now = oa_clock_monotonic_ns();
   const bool behind = writer_is_behind(p);
@@ -82,12 +79,8 @@ static void update_pause(oa_pipeline *p, unsigned thread) {
   }
 }
 
-void oa_pipeline_hand_over(oa_pipeline *p, unsigned thread, oa_signal signal) {
-  oa_pipeline_thread *t = &p->threads[thread];
-  oa_shard *s = &t->shards[signal];
-  if (s->builder == NULL || oa_otlp_builder_rows(s->builder) == 0) {
-    return;
-  }
+void oa_pipeline_submit(oa_pipeline *p, unsigned thread, oa_signal signal,
+                        oa_shard *s, oa_writer_slot *slot) {
   const oa_writer_batch batch = {
       .signal = signal,
       .builder = s->builder,
@@ -96,179 +89,34 @@ void oa_pipeline_hand_over(oa_pipeline *p, unsigned thread, oa_signal signal) {
       .bytes = oa_otlp_builder_memory(s->builder),
       .commit = s->commit,
   };
-  oa_commit *commit = s->commit;
-  if (oa_writer_submit(p->writer, &batch) != OA_OK) {
-    return;
-  }
-  if (commit != NULL) {
-    oa_pipeline_watch_commit(t, commit);
+  if (s->commit != NULL) {
+    oa_pipeline_watch_commit(&p->threads[thread], s->commit);
   }
   *s = (oa_shard){0};
-  publish(t);
+  oa_writer_submit(p->writer, slot, &batch);
 }
 
-static uint64_t batch_rows(const oa_pipeline *p, oa_signal signal) {
-  const uint64_t half = (p->options.max_rows[signal] + 1) / 2;
-  return p->options.batch_rows < half ? p->options.batch_rows : half;
+void oa_pipeline_hand_over(oa_pipeline *p, unsigned thread, oa_signal signal) {
+  oa_pipeline_thread *t = &p->threads[thread];
+  oa_shard *s = &t->shards[signal];
+  if (s->builder == NULL || oa_otlp_builder_rows(s->builder) == 0) {
+    return;
+  }
+  oa_writer_slot *slot = oa_writer_slot_new();
+  if (slot != NULL) {
+    oa_pipeline_submit(p, thread, signal, s, slot);
+    oa_pipeline_publish(t);
+  }
 }
 
-/* --- requests --- */
+/* --- room --- */
 
-static bool is_full(oa_pipeline *p, oa_signal signal) {
+bool oa_pipeline_is_full(oa_pipeline *p, oa_signal signal) {
   oa_pipeline_stats stats;
   oa_pipeline_get_stats(p, &stats);
   return stats.rows_buffered[signal] >= p->options.max_rows[signal] ||
          stats.bytes_buffered >= p->options.memory_limit ||
          oa_pipeline_is_short(p);
-}
-
-static oa_signal_counters *counters_of(oa_pipeline *p,
-                                       const oa_intake *intake) {
-  return &p->options.counters->blocks[intake->thread].signals[intake->signal];
-}
-
-/* Counts a refusal and says how soon its sender may come back. */
-static void refuse(oa_pipeline *p, const oa_intake *intake, oa_refusal reason,
-                   oa_outcome *out) {
-  oa_count(&counters_of(p, intake)->refused[reason], 1);
-  switch (reason) {
-    case OA_REFUSED_DISK:
-      out->code = OA_GRPC_UNAVAILABLE;
-      out->retry_after_ms = oa_pipeline_retry_ms(p) + RETRY_DISK_MS;
-      break;
-    case OA_REFUSED_BUFFER_FULL:
-      out->code = OA_GRPC_UNAVAILABLE;
-      out->retry_after_ms = oa_pipeline_retry_ms(p);
-      break;
-    case OA_REFUSED_TOO_LARGE:
-      out->code = OA_GRPC_RESOURCE_EXHAUSTED; /* without a delay: for ever */
-      break;
-    case OA_REFUSED_DEADLINE:
-      out->code = OA_GRPC_DEADLINE_EXCEEDED;
-      break;
-    default:
-      out->code = OA_GRPC_INVALID_ARGUMENT;
-  }
-}
-
-/* False when OUT says why the request cannot be taken now. */
-static bool admit(oa_pipeline *p, const oa_intake *intake, oa_outcome *out) {
-  oa_writer_load writer;
-  oa_writer_get_load(p->writer, &writer);
-  if (intake->deadline_ns != 0 &&
-      oa_clock_monotonic_ns() > intake->deadline_ns) {
-    snprintf(out->text, sizeof out->text,
-             "the deadline passed before the request was read");
-    refuse(p, intake, OA_REFUSED_DEADLINE, out);
-    return false;
-  }
-  if (writer.failing) {
-    char why[OA_ERROR_TEXT_SIZE];
-    oa_writer_problem(p->writer, why, sizeof why);
-    snprintf(out->text, sizeof out->text, "cannot write: %.200s", why);
-    refuse(p, intake, OA_REFUSED_DISK, out);
-    return false;
-  }
-  if (p->threads[intake->thread].stalled || is_full(p, intake->signal)) {
-    oa_pipeline_hand_over(p, intake->thread, intake->signal);
-    snprintf(out->text, sizeof out->text, "the buffer is full");
-    refuse(p, intake, OA_REFUSED_BUFFER_FULL, out);
-    return false;
-  }
-  return true;
-}
-
-bool oa_pipeline_admits(oa_pipeline *p, const oa_intake *intake,
-                        oa_outcome *out) {
-  *out = (oa_outcome){.code = OA_GRPC_OK};
-  if (admit(p, intake, out)) {
-    return true;
-  }
-  oa_count(&counters_of(p, intake)->requests, 1);
-  return false;
-}
-
-/* The request was not decoded: is it bad, too large, or is memory short? */
-static void fail_decoding(oa_pipeline *p, const oa_intake *intake,
-                          oa_status status, const oa_error *error,
-                          oa_outcome *out) {
-  oa_refusal reason = OA_REFUSED_MALFORMED;
-  snprintf(out->text, sizeof out->text, "%s",
-           error->text[0] != '\0' ? error->text : oa_status_text(status));
-  if (status == OA_ERR_NOMEM) {
-    reason = OA_REFUSED_BUFFER_FULL;
-  } else if (status == OA_ERR_LIMIT) {
-    reason = OA_REFUSED_TOO_LARGE;
-    snprintf(out->text, sizeof out->text,
-             "the request is more than one batch may be, %" PRIu64
-             " rows or %zu bytes of columns: split it",
-             load(&p->options.max_rows[intake->signal]),
-             p->options.limits.max_memory);
-  }
-  refuse(p, intake, reason, out);
-}
-
-/* Whether the shard is a batch by its bytes: those that came, or those that
- * its rows take, which may be many more. */
-static bool is_large(const oa_pipeline *p, const oa_shard *s) {
-  const size_t most = oa_pipeline_batch_bytes(p);
-  return s->bytes >= most || oa_otlp_builder_row_bytes(s->builder) >= most;
-}
-
-/* Counts what was decoded, ROWS rows, and hands a batch over that has become
- * full. */
-static void keep(oa_pipeline *p, const oa_intake *intake, int64_t rows,
-                 oa_outcome *out) {
-  oa_pipeline_thread *t = &p->threads[intake->thread];
-  oa_shard *s = &t->shards[intake->signal];
-  oa_signal_counters *counters = counters_of(p, intake);
-  const oa_otlp_result *result = &out->result;
-
-  s->items += result->accepted;
-  s->bytes += intake->bytes;
-  out->waits = intake->ack != OA_ACK_MEMORY && rows > 0;
-  if (out->waits) {
-    oa_pipeline_add_wait(p, intake->thread, s, intake->wait, intake->ack);
-  } else {
-    s->acked = s->acked || rows > 0;
-    oa_pipeline_drop_unused_commit(s);
-  }
-  oa_count(&counters->items_accepted, result->accepted);
-  oa_count(&counters->items_rejected, result->rejected);
-  oa_count(&counters->strings_repaired, result->repaired);
-  t->trimmed = false;
-  if ((uint64_t)oa_otlp_builder_rows(s->builder) >=
-          batch_rows(p, intake->signal) ||
-      is_large(p, s)) {
-    oa_pipeline_hand_over(p, intake->thread, intake->signal);
-    update_pause(p, intake->thread);
-  }
-  publish(t);
-}
-
-void oa_pipeline_take(oa_pipeline *p, const oa_intake *intake,
-                      oa_outcome *out) {
-  oa_pipeline_thread *t = &p->threads[intake->thread];
-  oa_shard *s = &t->shards[intake->signal];
-  oa_signal_counters *counters = counters_of(p, intake);
-  oa_error error = {0};
-  int64_t before = 0;
-
-  *out = (oa_outcome){.code = OA_GRPC_OK};
-  t->busy_ns = oa_clock_monotonic_ns();
-  oa_count(&counters->requests, 1);
-  if (!admit(p, intake, out)) {
-    return;
-  }
-  const oa_status status =
-      oa_pipeline_decode_into(p, intake, &before, out, &error);
-  oa_count(&counters->bytes, intake->bytes);
-  if (status != OA_OK) {
-    oa_pipeline_drop_unused_commit(s);
-    fail_decoding(p, intake, status, &error, out);
-    return;
-  }
-  keep(p, intake, oa_otlp_builder_rows(s->builder) - before, out);
 }
 
 /* --- what the server's callbacks call --- */
@@ -301,7 +149,7 @@ static void give_back(oa_pipeline *p, unsigned thread, uint64_t now) {
     s->builder = NULL;
   }
   oa_writer_trim(p->writer);
-  publish(t);
+  oa_pipeline_publish(t);
   t->trimmed = true;
 }
 
@@ -309,7 +157,7 @@ static void give_back(oa_pipeline *p, unsigned thread, uint64_t now) {
 static void watch_room(oa_pipeline *p, uint64_t now) {
   bool full = p->threads[0].stalled;
   for (int signal = 0; signal < OA_SIGNAL_COUNT; signal++) {
-    full = full || is_full(p, (oa_signal)signal);
+    full = full || oa_pipeline_is_full(p, (oa_signal)signal);
   }
   if (!full) {
     store(&p->full_since_ns, 0);
@@ -340,7 +188,7 @@ void oa_pipeline_tick(oa_pipeline *p, unsigned thread) {
   oa_pipeline_commit(p, thread);
   oa_pipeline_settle(p, thread);
   oa_pipeline_tell_flushed(p, thread);
-  update_pause(p, thread);
+  oa_pipeline_update_pause(p, thread);
   give_back(p, thread, now);
   if (thread == 0) {
     watch_room(p, now);
@@ -354,7 +202,7 @@ void oa_pipeline_wake(oa_pipeline *p, unsigned thread) {
   oa_pipeline_commit(p, thread);
   oa_pipeline_settle(p, thread);
   oa_pipeline_tell_flushed(p, thread);
-  update_pause(p, thread);
+  oa_pipeline_update_pause(p, thread);
 }
 
 /* On the writer thread: paused threads may go on. */

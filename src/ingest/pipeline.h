@@ -84,6 +84,31 @@ typedef struct oa_outcome {
 void oa_pipeline_take(oa_pipeline *pipeline, const oa_intake *intake,
                       oa_outcome *out);
 
+/* The same for a request that takes long to decode: a thread beside does that,
+ * with the shard on loan, and requests that come in between are taken as ever.
+ * One at a time for each I/O thread, on which all of these are called. */
+typedef struct oa_loan oa_loan;
+
+/* NULL: OUT says why it is not taken.  What INTAKE points to lives until the
+ * loan is returned. */
+oa_loan *oa_pipeline_lend(oa_pipeline *pipeline, const oa_intake *intake,
+                          oa_outcome *out);
+
+/* Whether it has been decoded; wake() runs when it has. */
+bool oa_loan_is_over(const oa_loan *loan);
+
+/* Waits until it is over.  True: LOAN is gone, and OUT says what became of the
+ * request.  False: there is room now, and it is decoded once more. */
+bool oa_pipeline_return(oa_pipeline *pipeline, oa_loan *loan, oa_outcome *out);
+
+/* Whether senders of THREAD have to wait for the writer, so that nothing new
+ * should be begun.  On that thread. */
+bool oa_pipeline_is_paused(const oa_pipeline *pipeline, unsigned thread);
+
+/* Has the server's wake() run soon on THREAD.  False: nobody serves.  Any
+ * thread. */
+bool oa_pipeline_wake_thread(oa_pipeline *pipeline, unsigned thread);
+
 /* Whether a request would be taken now, so that what is dear need not be done
  * for one that is not; false: it is counted, and OUT says why.  Of INTAKE,
  * THREAD, SIGNAL and DEADLINE_NS are looked at.  On the I/O thread. */

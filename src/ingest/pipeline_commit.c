@@ -29,12 +29,7 @@ static void ask_for_wake(oa_pipeline *p, unsigned thread) {
       !oa_writer_is_idle(p->writer, NULL)) {
     return; /* the writer will wake us, and an inlet need not be asked */
   }
-  uv_mutex_lock(&p->server_lock);
-  if (p->server != NULL) {
-    oa_server_wake(p->server, thread);
-    t->wake_asked = true;
-  }
-  uv_mutex_unlock(&p->server_lock);
+  t->wake_asked = oa_pipeline_wake_thread(p, thread);
 }
 
 void oa_pipeline_add_wait(oa_pipeline *p, unsigned thread, oa_shard *s,

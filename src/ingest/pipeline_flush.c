@@ -7,6 +7,16 @@
 /* While a disk is slow, so often is looked whether the service ends. */
 enum { NS_PER_MS = 1000000, POLL_MS = 5, LOOK_MS = 50 };
 
+bool oa_pipeline_wake_thread(oa_pipeline *p, unsigned thread) {
+  uv_mutex_lock(&p->server_lock);
+  const bool served = p->server != NULL;
+  if (served) {
+    oa_server_wake(p->server, thread);
+  }
+  uv_mutex_unlock(&p->server_lock);
+  return served;
+}
+
 void oa_pipeline_wake_all(oa_pipeline *p) {
   uv_mutex_lock(&p->server_lock);
   for (unsigned i = 0; p->server != NULL && !oa_pipeline_is_inlet(p, i); i++) {
@@ -18,9 +28,11 @@ void oa_pipeline_wake_all(oa_pipeline *p) {
 
 /* Rows of THREAD that wait for the next batch. */
 static uint64_t rows_left(const oa_pipeline *p, unsigned thread) {
+  const oa_pipeline_thread *t = &p->threads[thread];
   uint64_t rows = 0;
   for (size_t i = 0; i < OA_SIGNAL_COUNT; i++) {
-    const oa_otlp_builder *builder = p->threads[thread].shards[i].builder;
+    const oa_otlp_builder *builder = t->shards[i].builder;
+    rows += oa_pipeline_lent_rows(t, (oa_signal)i);
     rows += builder == NULL ? 0 : (uint64_t)oa_otlp_builder_rows(builder);
   }
   return rows;

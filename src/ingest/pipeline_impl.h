@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pipeline_impl.h - what pipeline.c (the way of requests), pipeline_commit.c
- * (waiting for their own rows) and pipeline_flush.c (waiting for all) share. */
+/* pipeline_impl.h - what pipeline.c (shards and their ways out),
+ * pipeline_take.c (the way of requests), pipeline_memory.c (their room),
+ * pipeline_commit.c (waiting for their own rows) and pipeline_flush.c (waiting
+ * for all) share. */
 #ifndef OA_INGEST_PIPELINE_IMPL_H
 #define OA_INGEST_PIPELINE_IMPL_H
 
@@ -22,8 +24,29 @@ typedef struct oa_shard {
   oa_commit *commit; /* NULL = nobody waits for it */
 } oa_shard;
 
+/* A request while it is decoded. */
+struct oa_loan {
+  oa_intake intake;
+  oa_shard *shard; /* the thread's own, or LENT */
+  oa_shard lent;
+  oa_writer_slot *slot; /* for what is lent */
+  int64_t before;       /* rows of the shard, whose bytes these are */
+  uint64_t before_bytes;
+  bool again;   /* that it may be decoded once more is used up */
+  bool decoded; /* INTAKE's function has run */
+  oa_status status;
+  oa_error error;
+  oa_otlp_result result;
+  /* Of what is lent. */
+  oa_pipeline *pipeline;
+  uv_thread_t id;
+  bool threaded;    /* ID is to be joined */
+  atomic_bool over; /* the decoder has run */
+};
+
 typedef struct oa_pipeline_thread {
   _Alignas(64) oa_shard shards[OA_SIGNAL_COUNT];
+  oa_loan *loan; /* NULL = none; what it says of BEFORE is ours to read */
   _Atomic uint64_t rows[OA_SIGNAL_COUNT]; /* for other threads to look at */
   _Atomic uint64_t bytes;
   _Atomic uint64_t flushed; /* the last flush that this thread has done */
@@ -75,6 +98,10 @@ uint64_t oa_pipeline_tick_inlets(oa_pipeline *pipeline);
 
 /* --- pipeline_*.c --- */
 
+/* Gives S, which has rows, and SLOT to the writer. */
+void oa_pipeline_submit(oa_pipeline *pipeline, unsigned thread,
+                        oa_signal signal, oa_shard *s, oa_writer_slot *slot);
+
 /* Hands the shard's rows to the writer.  Does nothing when memory is short: the
  * next tick tries again. */
 void oa_pipeline_hand_over(oa_pipeline *pipeline, unsigned thread,
@@ -100,12 +127,34 @@ size_t oa_pipeline_batch_bytes(const oa_pipeline *pipeline);
 /* Whether new requests are to be refused for lack of memory. */
 bool oa_pipeline_is_short(const oa_pipeline *pipeline);
 
-/* Decodes the request into the shard's builder; *BEFORE is the number of its
- * rows then.  Those go to the writer when they are in the way.  Statuses of the
- * decoder; OA_ERR_LIMIT: it does not fit an empty builder either. */
-oa_status oa_pipeline_decode_into(oa_pipeline *pipeline,
-                                  const oa_intake *intake, int64_t *before,
-                                  oa_outcome *out, oa_error *error);
+/* Has other threads see what the shards of THREAD hold. */
+void oa_pipeline_publish(oa_pipeline_thread *thread);
+
+/* Whether the senders of THREAD are to wait, by flow control. */
+void oa_pipeline_update_pause(oa_pipeline *pipeline, unsigned thread);
+
+/* Whether so many rows, or bytes, are buffered that no more may come. */
+bool oa_pipeline_is_full(oa_pipeline *pipeline, oa_signal signal);
+
+/* Rows of SIGNAL that were in the shard when it was lent. */
+static inline uint64_t oa_pipeline_lent_rows(const oa_pipeline_thread *thread,
+                                             oa_signal signal) {
+  const oa_loan *loan = thread->loan;
+  return loan != NULL && loan->intake.signal == signal ? (uint64_t)loan->before
+                                                       : 0;
+}
+
+/* A loan of a shard that is still to be filled in, with its slot; or NULL. */
+oa_loan *oa_pipeline_new_loan(const oa_intake *intake);
+void oa_pipeline_free_loan(oa_loan *loan);
+
+/* Makes the shard ready to be decoded into; the status is in LOAN. */
+void oa_pipeline_prepare(oa_pipeline *pipeline, oa_loan *loan);
+
+/* After that failed, or the decoder: makes room where there is some.  True: it
+ * may be decoded once more.  False: LOAN's status is the last word.
+ * OA_ERR_LIMIT: it does not fit an empty builder either. */
+bool oa_pipeline_try_again(oa_pipeline *pipeline, oa_loan *loan);
 
 oa_status oa_pipeline_ensure_builder(oa_pipeline *pipeline, oa_shard *shard,
                                      oa_signal signal);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "ingest/pipeline_impl.h"
 
 enum {
@@ -62,23 +63,37 @@ oa_status oa_pipeline_ensure_builder(oa_pipeline *p, oa_shard *s,
   return OA_OK;
 }
 
+static void empty(oa_otlp_builder *builder) {
+  if (builder != NULL && oa_otlp_builder_rows(builder) == 0) {
+    oa_otlp_builder_reset(builder, 0);
+  }
+}
+
 /* Gives back what nobody uses at the moment.  False: there was nothing. */
-static bool make_room(oa_pipeline *p, oa_pipeline_thread *t) {
+static bool make_room(oa_pipeline *p, const oa_loan *loan) {
+  const oa_pipeline_thread *t = &p->threads[loan->intake.thread];
   const oa_account *account = p->options.limits.account;
   const size_t before = account == NULL ? 0 : oa_account_used(account);
   oa_writer_trim(p->writer);
   for (size_t i = 0; i < OA_SIGNAL_COUNT; i++) {
-    oa_otlp_builder *builder = t->shards[i].builder;
-    if (builder != NULL && oa_otlp_builder_rows(builder) == 0) {
-      oa_otlp_builder_reset(builder, 0);
-    }
+    empty(t->shards[i].builder);
   }
+  empty(loan->shard->builder);
   return account != NULL && oa_account_used(account) < before;
 }
 
+/* Hands the rows over that LOAN's request came behind. */
+static void hand_over(oa_pipeline *p, const oa_loan *loan) {
+  oa_shard *s = loan->shard;
+  oa_writer_slot *slot = oa_writer_slot_new();
+  if (slot != NULL) {
+    oa_pipeline_submit(p, loan->intake.thread, loan->intake.signal, s, slot);
+  }
+}
+
 /* After a failure: a builder that has grown for nothing does not stay so. */
-static void shrink(oa_pipeline *p, const oa_intake *intake) {
-  oa_shard *s = &p->threads[intake->thread].shards[intake->signal];
+static void shrink(oa_pipeline *p, const oa_loan *loan) {
+  const oa_shard *s = loan->shard;
   if (s->builder == NULL || oa_otlp_builder_held(s->builder) <= KEEP) {
     return;
   }
@@ -86,66 +101,85 @@ static void shrink(oa_pipeline *p, const oa_intake *intake) {
     oa_otlp_builder_reset(s->builder, 0);
   } else if (oa_otlp_builder_held(s->builder) / 2 >
              oa_otlp_builder_memory(s->builder)) {
-    oa_pipeline_hand_over(p, intake->thread, intake->signal);
+    oa_pipeline_drop_unused_commit(loan->shard);
+    hand_over(p, loan);
   }
 }
 
-/* Decodes into the shard's builder, which is made when there is none. */
-static oa_status try_decode(oa_pipeline *p, const oa_intake *intake,
-                            int64_t *before, oa_outcome *out, oa_error *error) {
-  oa_pipeline_thread *t = &p->threads[intake->thread];
-  oa_shard *s = &t->shards[intake->signal];
-  OA_TRY(oa_pipeline_ensure_builder(p, s, intake->signal));
-  if (intake->ack != OA_ACK_MEMORY) {
+/* Makes the builder when there is none. */
+static oa_status make_ready(oa_pipeline *p, oa_loan *loan) {
+  oa_shard *s = loan->shard;
+  OA_TRY(oa_pipeline_ensure_builder(p, s, loan->intake.signal));
+  if (loan->intake.ack != OA_ACK_MEMORY) {
     OA_TRY(oa_pipeline_prepare_commit(s));
   }
-  *before = oa_otlp_builder_rows(s->builder);
-  if (*before == 0) {
-    s->since_ns = t->busy_ns;
+  loan->before = oa_otlp_builder_rows(s->builder);
+  loan->before_bytes = oa_otlp_builder_memory(s->builder);
+  if (loan->before == 0) {
+    s->since_ns = p->threads[loan->intake.thread].busy_ns;
   }
-  *error = (oa_error){0};
-  const oa_status status =
-      intake->decode(intake->input, s->builder, &out->result, error);
-  out->decoded = true;
-  return status;
+  return OA_OK;
+}
+
+void oa_pipeline_prepare(oa_pipeline *p, oa_loan *loan) {
+  loan->status = make_ready(p, loan);
 }
 
 /* Whether the request may fit once what it met is out of the way, which is
  * begun with. */
-static bool clear_way(oa_pipeline *p, const oa_intake *intake, oa_status status,
-                      int64_t before) {
-  oa_pipeline_thread *t = &p->threads[intake->thread];
-  oa_shard *s = &t->shards[intake->signal];
-  if (status == OA_ERR_NOMEM) {
-    return make_room(p, t);
+static bool clear_way(oa_pipeline *p, const oa_loan *loan) {
+  oa_shard *s = loan->shard;
+  if (loan->status == OA_ERR_NOMEM) {
+    return make_room(p, loan);
   }
-  if (status != OA_ERR_LIMIT || before == 0) {
+  if (loan->before == 0) {
     return false;
   }
   /* The rows before were in the way: they go, and an empty builder comes. */
   oa_pipeline_drop_unused_commit(s);
-  oa_pipeline_hand_over(p, intake->thread, intake->signal);
+  hand_over(p, loan);
   return s->builder == NULL;
 }
 
-oa_status oa_pipeline_decode_into(oa_pipeline *p, const oa_intake *intake,
-                                  int64_t *before, oa_outcome *out,
-                                  oa_error *error) {
-  oa_status status = try_decode(p, intake, before, out, error);
-  if (status != OA_ERR_NOMEM && status != OA_ERR_LIMIT) {
-    return status;
+bool oa_pipeline_try_again(oa_pipeline *p, oa_loan *loan) {
+  if (loan->status != OA_ERR_NOMEM && loan->status != OA_ERR_LIMIT) {
+    return false;
   }
-  const bool cleared = clear_way(p, intake, status, *before);
-  if (cleared && !intake->once) {
-    status = try_decode(p, intake, before, out, error);
-  } else if (status == OA_ERR_LIMIT && *before > 0) {
+  const bool again = !loan->again && clear_way(p, loan);
+  loan->again = true;
+  if (again && !(loan->intake.once && loan->decoded)) {
+    oa_pipeline_prepare(p, loan);
+    return true;
+  }
+  if (loan->status == OA_ERR_LIMIT && loan->before > 0) {
     /* It may fit when it comes again. */
-    status = oa_error_set(error, OA_ERR_NOMEM, "the buffer is full");
+    loan->status =
+        oa_error_set(&loan->error, OA_ERR_NOMEM, "the buffer is full");
   }
-  if (status == OA_ERR_NOMEM || status == OA_ERR_LIMIT) {
-    shrink(p, intake);
+  shrink(p, loan);
+  return false;
+}
+
+oa_loan *oa_pipeline_new_loan(const oa_intake *intake) {
+  oa_loan *loan = oa_calloc(1, sizeof *loan);
+  if (loan == NULL) {
+    return NULL;
   }
-  return status;
+  loan->intake = *intake;
+  loan->shard = &loan->lent;
+  loan->slot = oa_writer_slot_new();
+  if (loan->slot == NULL) {
+    oa_free(loan);
+    return NULL;
+  }
+  return loan;
+}
+
+void oa_pipeline_free_loan(oa_loan *loan) {
+  if (loan != NULL) {
+    oa_writer_slot_free(loan->slot);
+    oa_free(loan);
+  }
 }
 
 /* --- the end --- */

@@ -20,20 +20,20 @@ enum {
   MAX_UNSYNCED = 16,
 };
 
-typedef struct node {
-  struct node *next;
+struct oa_writer_slot {
+  oa_writer_slot *next;
   oa_writer_batch batch;
   uint64_t rows;
-} node;
+};
 
 struct oa_writer {
   oa_writer_options options;
   uv_thread_t thread;
-  uv_mutex_t lock; /* over all below that is not atomic */
-  uv_cond_t work;  /* something was queued, or the end has come */
-  uv_cond_t done;  /* a batch was written */
-  node *head;      /* the batch being written stays here until it is */
-  node **tail;
+  uv_mutex_t lock;      /* over all below that is not atomic */
+  uv_cond_t work;       /* something was queued, or the end has come */
+  uv_cond_t done;       /* a batch was written */
+  oa_writer_slot *head; /* the batch being written stays here until it is */
+  oa_writer_slot **tail;
   uint64_t submitted;
   uint64_t written;
   bool stopping;
@@ -84,7 +84,8 @@ static void clear_problem(oa_writer *writer) {
   }
 }
 
-static oa_status write_batch(oa_writer *writer, node *n, oa_error *error) {
+static oa_status write_batch(oa_writer *writer, oa_writer_slot *n,
+                             oa_error *error) {
   const oa_array *columns;
   oa_status status = oa_otlp_builder_columns(n->batch.builder, &columns);
   if (status != OA_OK) {
@@ -118,7 +119,7 @@ static void keep_spare(oa_writer *writer, oa_signal signal,
 }
 
 /* Takes the head, which is written or given up, off the queue. */
-static void finish(oa_writer *writer, node *n, bool stored) {
+static void finish(oa_writer *writer, oa_writer_slot *n, bool stored) {
   oa_signal_counters *counters =
       &writer->options.counters->signals[n->batch.signal];
   oa_otlp_builder_reset(
@@ -217,7 +218,8 @@ static uint64_t idle_ns(oa_writer *writer) {
 
 /* The next batch, NULL after PAUSE_MS (what idle_ns() says when that is 0)
  * without one or at the end. */
-static node *next_batch(oa_writer *writer, uint32_t pause_ms, bool *stop) {
+static oa_writer_slot *next_batch(oa_writer *writer, uint32_t pause_ms,
+                                  bool *stop) {
   const uint64_t idle = idle_ns(writer);
   uv_mutex_lock(&writer->lock);
   if (pause_ms > 0 ||
@@ -226,14 +228,14 @@ static node *next_batch(oa_writer *writer, uint32_t pause_ms, bool *stop) {
     uv_cond_timedwait(&writer->work, &writer->lock, ns);
   }
   writer->nudged = false;
-  node *n = writer->head;
+  oa_writer_slot *n = writer->head;
   *stop = writer->stopping;
   uv_mutex_unlock(&writer->lock);
   return n;
 }
 
 /* Writes the head of the queue.  False: it stays there, to be tried again. */
-static bool handle_batch(oa_writer *writer, node *n, bool stop) {
+static bool handle_batch(oa_writer *writer, oa_writer_slot *n, bool stop) {
   oa_error error = {0};
   oa_backlog *backlog = writer->options.backlog;
   if (backlog != NULL) {
@@ -274,7 +276,7 @@ static void probe(oa_writer *writer) {
 
 /* One round: a batch, or the fsync after the last one, or nothing.  How long
  * to wait before the next; 0 = until there is work. */
-static uint32_t turn(oa_writer *writer, node *n, bool stop) {
+static uint32_t turn(oa_writer *writer, oa_writer_slot *n, bool stop) {
   bool again = false;
   if (n == NULL) {
     if (!atomic_load(&writer->failing)) {
@@ -305,7 +307,7 @@ static void run(void *context) {
 
   for (;;) {
     bool stop;
-    node *n = next_batch(writer, pause_ms, &stop);
+    oa_writer_slot *n = next_batch(writer, pause_ms, &stop);
     if (n == NULL && stop) {
       break;
     }
@@ -374,23 +376,27 @@ oa_status oa_writer_stop(oa_writer *writer, uint32_t timeout_ms,
 
 /* --- for the I/O threads --- */
 
-oa_status oa_writer_submit(oa_writer *writer, const oa_writer_batch *batch) {
-  node *n = oa_malloc(sizeof *n);
-  if (n == NULL) {
-    return OA_ERR_NOMEM;
-  }
-  *n = (node){.batch = *batch,
-              .rows = (uint64_t)oa_otlp_builder_rows(batch->builder)};
+oa_writer_slot *oa_writer_slot_new(void) {
+  return oa_calloc(1, sizeof(oa_writer_slot));
+}
+
+void oa_writer_slot_free(oa_writer_slot *slot) {
+  oa_free(slot);
+}
+
+void oa_writer_submit(oa_writer *writer, oa_writer_slot *slot,
+                      const oa_writer_batch *batch) {
+  *slot = (oa_writer_slot){
+      .batch = *batch, .rows = (uint64_t)oa_otlp_builder_rows(batch->builder)};
   add(&writer->queued, 1);
-  add(&writer->rows[batch->signal], n->rows);
+  add(&writer->rows[batch->signal], slot->rows);
   add(&writer->bytes, batch->bytes);
   uv_mutex_lock(&writer->lock);
-  *writer->tail = n;
-  writer->tail = &n->next;
+  *writer->tail = slot;
+  writer->tail = &slot->next;
   writer->submitted++;
   uv_cond_signal(&writer->work);
   uv_mutex_unlock(&writer->lock);
-  return OA_OK;
 }
 
 void oa_writer_nudge(oa_writer *writer) {

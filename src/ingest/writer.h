@@ -59,9 +59,15 @@ typedef struct oa_writer_batch {
 oa_status oa_writer_start(oa_writer **out, const oa_writer_options *options,
                           oa_error *error);
 
-/* Takes BATCH and its builder.  OA_ERR_NOMEM leaves both the caller's.  Any
- * thread. */
-oa_status oa_writer_submit(oa_writer *writer, const oa_writer_batch *batch);
+/* A batch's place in the queue, made before: then it can be queued for certain.
+ * NULL: there is no memory. */
+typedef struct oa_writer_slot oa_writer_slot;
+oa_writer_slot *oa_writer_slot_new(void);
+void oa_writer_slot_free(oa_writer_slot *slot);
+
+/* Takes BATCH with its builder, and SLOT.  Any thread. */
+void oa_writer_submit(oa_writer *writer, oa_writer_slot *slot,
+                      const oa_writer_batch *batch);
 
 /* Has the writer thread call options.tick.  Any thread. */
 void oa_writer_nudge(oa_writer *writer);

@@ -172,6 +172,7 @@ static oa_status on_thread_start(void *context, unsigned thread,
 
 static void on_thread_stop(void *context, unsigned thread) {
   oa_receiver *r = context;
+  oa_receive_long_stop(r, thread);
   oa_pipeline_thread_stop(r->options.pipeline, thread);
 }
 
@@ -199,11 +200,13 @@ static void on_tick(void *context, unsigned thread) {
     oa_log_tick(r->options.log, oa_clock_monotonic_ns());
   }
   oa_pipeline_tick(r->options.pipeline, thread);
+  oa_receive_long_go_on(r, thread);
   drop_idle(r, t);
 }
 
 static void on_wake(void *context, unsigned thread) {
   oa_receiver *r = context;
+  oa_receive_long_go_on(r, thread);
   oa_pipeline_wake(r->options.pipeline, thread);
 }
 
@@ -256,6 +259,7 @@ void oa_receiver_free(oa_receiver *r) {
     return;
   }
   for (unsigned i = 0; i < r->options.threads; i++) {
+    oa_receive_long_free(r->threads[i].line);
     oa_buf_free(&r->threads[i].scratch);
     (void)oa_purse_drop_spares(&r->threads[i].purse);
     oa_purse_close(&r->threads[i].purse);

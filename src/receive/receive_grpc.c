@@ -45,9 +45,9 @@ static bool is_open(int operation) {
 
 static oa_status decode(void *input, oa_otlp_builder *builder,
                         oa_otlp_result *result, oa_error *error) {
-  const oa_call *call = input;
-  return oa_otlp_decode(builder, call->message, call->message_len, result,
-                        error);
+  const oa_receive_input *in = input;
+  return oa_otlp_decode(builder, in->call->message, in->call->message_len,
+                        result, error);
 }
 
 static void reply(oa_receiver *r, oa_call *call, const oa_outcome *outcome) {
@@ -65,18 +65,6 @@ static void reply(oa_receiver *r, oa_call *call, const oa_outcome *outcome) {
   }
   oa_call_reply(call, &data);
   oa_buf_free(&answer);
-}
-
-static void take(oa_receiver *r, oa_call *call) {
-  oa_intake intake = {
-      .thread = call->thread,
-      .signal = (oa_signal)oa_operation(call),
-      .deadline_ns = call->deadline_ns,
-      .bytes = call->message_len,
-      .decode = decode,
-      .input = call,
-  };
-  oa_receive_take(r, call, &intake, reply);
 }
 
 /* --- health --- */
@@ -131,7 +119,7 @@ static void on_request(oa_receiver *r, oa_call *call) {
   if (oa_operation(call) == HEALTH) {
     answer_health(r, call);
   } else {
-    take(r, call);
+    oa_receive_decode(r, call, (oa_signal)oa_operation(call), decode, reply);
   }
 }
 

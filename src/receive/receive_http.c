@@ -238,14 +238,8 @@ static bool begin(oa_receiver *r, oa_call *call, const oa_request *request) {
 
 /* --- the body --- */
 
-typedef struct json_input {
-  const oa_call *call;
-  oa_signal signal;
-  oa_buf *scratch;
-} json_input;
-
 /* Reads the JSON into the scratch memory, as protobuf. */
-static oa_status translate(const json_input *in, oa_error *error) {
+static oa_status translate(const oa_receive_input *in, oa_error *error) {
   const oa_purse *purse = in->scratch->purse;
   in->scratch->len = 0;
   const oa_status status = oa_otlp_json_read(
@@ -259,7 +253,7 @@ static oa_status translate(const json_input *in, oa_error *error) {
 
 static oa_status decode_json(void *input, oa_otlp_builder *builder,
                              oa_otlp_result *result, oa_error *error) {
-  const json_input *in = input;
+  const oa_receive_input *in = input;
   if (in->scratch->purse != NULL) {
     in->scratch->purse->outgrown = false;
   }
@@ -276,9 +270,9 @@ static oa_status decode_json(void *input, oa_otlp_builder *builder,
 
 static oa_status decode(void *input, oa_otlp_builder *builder,
                         oa_otlp_result *result, oa_error *error) {
-  const oa_call *call = input;
-  return oa_otlp_decode(builder, call->message, call->message_len, result,
-                        error);
+  const oa_receive_input *in = input;
+  return oa_otlp_decode(builder, in->call->message, in->call->message_len,
+                        result, error);
 }
 
 static void reply(oa_receiver *r, oa_call *call, const oa_outcome *outcome) {
@@ -309,21 +303,11 @@ static void on_request(oa_receiver *r, oa_call *call) {
     oa_receive_codec_take(r, call, which, signal, reply);
     return;
   }
-  json_input in = {.call = call, .signal = signal, .scratch = &t->scratch};
-  oa_intake intake = {
-      .thread = call->thread,
-      .signal = signal,
-      .deadline_ns = call->deadline_ns,
-      .bytes = call->message_len,
-      .decode = decode,
-      .input = call,
-  };
   if ((operation & JSON_BIT) != 0) {
-    intake.decode = decode_json;
-    intake.input = &in;
     t->scratch_ns = oa_clock_monotonic_ns();
   }
-  oa_receive_take(r, call, &intake, reply);
+  oa_receive_decode(r, call, signal,
+                    (operation & JSON_BIT) != 0 ? decode_json : decode, reply);
 }
 
 /* What the server found wrong: too large, damaged, an unknown encoding. */

@@ -17,7 +17,8 @@ typedef struct oa_receive_thread {
   oa_spares spares;            /* of that purse */
   uint64_t spares_moves;       /* at SPARES_NS, when they last changed */
   uint64_t spares_ns;
-  oa_purse scratch_purse; /* of SCRATCH, which has a bound of its own */
+  oa_purse scratch_purse;       /* of SCRATCH, which has a bound of its own */
+  struct oa_receive_line *line; /* of long requests; NULL until the first */
 } oa_receive_thread;
 
 /* More than this is not kept for the next request: few are so large. */
@@ -110,6 +111,47 @@ typedef void (*oa_receive_reply)(oa_receiver *receiver, oa_call *call,
  * filled here. */
 void oa_receive_take(oa_receiver *receiver, oa_call *call, oa_intake *intake,
                      oa_receive_reply reply);
+
+/* The same in steps.  What waits for the rows of a call: */
+typedef struct oa_receive_held oa_receive_held;
+
+/* Fills in INTAKE's ack and wait; *HELD is NULL when nothing is waited for.
+ * False: the call has been refused. */
+bool oa_receive_agree(oa_receiver *receiver, oa_call *call, oa_intake *intake,
+                      oa_receive_reply reply, oa_receive_held **held);
+
+/* Answers CALL, or lets HELD, which is taken, wait with that. */
+void oa_receive_answer(oa_receiver *receiver, oa_call *call,
+                       const oa_outcome *outcome, oa_receive_held *held,
+                       oa_receive_reply reply);
+
+/* --- receive_long.c --- */
+
+/* Messages from this length on, decompressed, are long: what is shorter is
+ * decoded in a few milliseconds, whatever is in it. */
+enum { OA_LONG_REQUEST = 1 << 20 };
+
+/* What the function gets that decodes a call's message.  It may run on another
+ * thread than the call's, and looks at nothing else. */
+typedef struct oa_receive_input {
+  oa_call *call; /* for its message */
+  oa_signal signal;
+  oa_buf *scratch; /* for what is translated */
+} oa_receive_input;
+
+/* Has the pipeline take what DECODE can decode from an oa_receive_input: at
+ * once, as oa_receive_take(), or when it is long beside the I/O thread. */
+void oa_receive_decode(oa_receiver *receiver, oa_call *call, oa_signal signal,
+                       oa_pipeline_decode decode, oa_receive_reply reply);
+
+/* Answers what has been decoded and begins with the next. */
+void oa_receive_long_go_on(oa_receiver *receiver, unsigned thread);
+
+/* Ends what is under way, and refuses what waits. */
+void oa_receive_long_stop(oa_receiver *receiver, unsigned thread);
+
+typedef struct oa_receive_line oa_receive_line;
+void oa_receive_long_free(oa_receive_line *line);
 
 /* Answers a request that no protocol knows with what its sender could do. */
 void oa_receive_unknown(oa_receiver *receiver, oa_call *call,

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Attacks by what is in requests: bombs, and more than a fair share."""
 
+import gzip
 import http.client
 import struct
 import time
@@ -65,6 +66,24 @@ def gzip_bombs(run):
 
 def zstd_bombs(run):
     bombs(run, "zstd", wire.zstd_bomb)
+
+
+def empty_things(run):
+    """60 KB that become 30 million resources, attributes, or objects of JSON, with
+    nothing in them."""
+    count = max(1, run.frames // 100000)
+    things = 28 * MEBIBYTE
+    attributes = bytes.fromhex("4a00") * things
+    for length in range(3):
+        attributes = b"\x12\x12\x0a"[length:length + 1] + wire.varint(len(attributes)) + attributes
+    objects = b'{"resourceSpans":[%s{}]}' % (b"{}," * (things * 2 // 3))
+    for body, kind in ((bytes.fromhex("0a00") * things, "application/x-protobuf"),
+                       (attributes, "application/x-protobuf"), (objects, "application/json")):
+        packed = gzip.compress(body, 6)
+        run.notes.append(f"{len(body) / len(packed):.0f}:1")
+        posted(run, packed, "/v1/traces", kind, "gzip", count)
+        if kind != "application/json":
+            unary(run, packed, wire.TRACES, "gzip", count)
 
 
 def deep_nesting(run):

@@ -31,9 +31,9 @@ ATTACKS = [floods.rapid_reset, floods.rapid_reset_within, floods.made_you_reset,
            floods.continuation_flood, floods.empty_continuations, floods.hpack_bomb,
            floods.one_byte_data, floods.empty_data, floods.settings_flood, floods.ping_flood,
            floods.priority_flood, floods.window_flood, floods.unread_pings, bodies.gzip_bombs,
-           bodies.zstd_bombs, bodies.deep_nesting, bodies.large_bodies, bodies.crawling_bodies,
-           bodies.tiny_requests, bodies.pipelined_requests, slow.idle_connections,
-           slow.slow_loris, crowds.connection_flood, crowds.descriptors_gone,
+           bodies.zstd_bombs, bodies.empty_things, bodies.deep_nesting, bodies.large_bodies,
+           bodies.crawling_bodies, bodies.tiny_requests, bodies.pipelined_requests,
+           slow.idle_connections, slow.slow_loris, crowds.connection_flood, crowds.descriptors_gone,
            slow.tls_half_handshakes, slow.tls_hello_flood, slow.tls_idle_connections]
 NAMED = {attack.__name__: attack for attack in ATTACKS}
 LIMITED = {crowds.connection_flood: ["limits.connections=200"]}
