@@ -3,7 +3,6 @@
  * mebibyte, and many more when somebody has packed millions of empty things
  * into a few kilobytes.  So they stand in a line, and another thread decodes
  * them, one at a time, while the I/O thread serves all others. */
-
 #include "base/mem.h"
 #include "receive/receive_impl.h"
 

@@ -81,16 +81,16 @@ fn forwarding_is_checked_and_then_refused_by_the_library() {
         auth_type: kind.to_owned(),
         credentials: HashMap::from([("username".to_owned(), "shop".to_owned())]),
     };
-    let url = Some("https://collector.example:4317");
-    let error = with(url, Some(auth("basic")));
+    let url = "https://collector.example:4317";
+    let error = with(Some(url), Some(auth("basic")));
     assert!(matches!(&error, OtlpConfigError::MissingRequiredField(t) if t.contains("password")));
-    let error = with(url, Some(auth("magic")));
+    let error = with(Some(url), Some(auth("magic")));
     assert!(
         matches!(error, OtlpConfigError::ValidationFailed(_)),
         "{error:?}"
     );
     // A fine URL that has nowhere to go is no bad URL.
-    let error = refusal(ConfigBuilder::new().set("forwarding.endpoint_url", url.unwrap()));
+    let error = refusal(ConfigBuilder::new().set("forwarding.endpoint_url", url));
     assert!(
         matches!(&error, OtlpConfigError::ValidationFailed(t) if t.contains("not available")),
         "{error:?}"
