@@ -69,16 +69,15 @@ def zstd_bombs(run):
 
 
 def empty_things(run):
-    """60 KB that become 30 million resources, attributes, or objects of JSON, with
-    nothing in them."""
+    """60 KB that become 30 million resources or scopes, or 20 million objects of JSON,
+    with nothing in them."""
     count = max(1, run.frames // 100000)
     things = 28 * MEBIBYTE
-    attributes = bytes.fromhex("4a00") * things
-    for length in range(3):
-        attributes = b"\x12\x12\x0a"[length:length + 1] + wire.varint(len(attributes)) + attributes
+    scopes = bytes.fromhex("1200") * things
     objects = b'{"resourceSpans":[%s{}]}' % (b"{}," * (things * 2 // 3))
     for body, kind in ((bytes.fromhex("0a00") * things, "application/x-protobuf"),
-                       (attributes, "application/x-protobuf"), (objects, "application/json")):
+                       (b"\x0a" + wire.varint(len(scopes)) + scopes, "application/x-protobuf"),
+                       (objects, "application/json")):
         packed = gzip.compress(body, 6)
         run.notes.append(f"{len(body) / len(packed):.0f}:1")
         posted(run, packed, "/v1/traces", kind, "gzip", count)

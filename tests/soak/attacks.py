@@ -36,12 +36,14 @@ ATTACKS = [floods.rapid_reset, floods.rapid_reset_within, floods.made_you_reset,
            slow.idle_connections, slow.slow_loris, crowds.connection_flood, crowds.descriptors_gone,
            slow.tls_half_handshakes, slow.tls_hello_flood, slow.tls_idle_connections]
 NAMED = {attack.__name__: attack for attack in ATTACKS}
-LIMITED = {crowds.connection_flood: ["limits.connections=200"]}
+# With two I/O threads the good client would have one to itself.
+SETTINGS = {crowds.connection_flood: ["limits.connections=200"],
+           bodies.empty_things: ["net.io_threads=1"]}
 
 
 def start(attack, folder, authority):
     """A service for ATTACK, and one beside it."""
-    settings = list(LIMITED.get(attack, []))
+    settings = list(SETTINGS.get(attack, []))
     if attack.__name__.startswith("tls"):
         certificate, key = authority.issue()
         settings += [f"protocols.tls.cert_file={certificate}", f"protocols.tls.key_file={key}"]
