@@ -318,11 +318,22 @@ __attribute__((noinline)) static oa_status put_general(oa_otlp_builder *builder,
   return status;
 }
 
+/* Seldom called: the columns are full. */
+static oa_status make_room(oa_otlp_builder *builder, oa_attrs *attrs,
+                           uint32_t before) {
+  return attrs->table->length - before <= builder->max_attributes
+             ? oa_table_grow(attrs->table)
+             : oa_builder_reject(builder, "more than %u attributes",
+                                 builder->max_attributes);
+}
+
 oa_status oa_attrs_put(oa_otlp_builder *builder, oa_attrs *attrs,
-                       oa_cursor cursor) {
+                       uint32_t before, oa_cursor cursor) {
   oa_attr_guess *guess = find_guess(attrs, cursor);
 
-  OA_TRY(oa_table_reserve(attrs->table));
+  if (attrs->table->length >= attrs->table->capacity) {
+    OA_TRY(make_room(builder, attrs, before));
+  }
   if (guess != NULL && (put_guessed(attrs, cursor, &guess[0]) ||
                         put_guessed(attrs, cursor, &guess[1]))) {
     return OA_OK;

@@ -209,10 +209,11 @@ void oa_attrs_settle(oa_attrs *attrs);
 /* Forgets the guesses: after strings were taken out of the dictionaries. */
 void oa_attrs_forget(oa_attrs *attrs);
 
-/* One KeyValue message.  OA_RECORD_REJECTED, OA_ERR_MALFORMED,
- * OA_ERR_TRUNCATED, OA_ERR_NOMEM. */
+/* One KeyValue message of a record whose attributes begin with row BEFORE: when
+ * it has more than it may have, the columns do not grow for them.
+ * OA_RECORD_REJECTED, OA_ERR_MALFORMED, OA_ERR_TRUNCATED, OA_ERR_NOMEM. */
 oa_status oa_attrs_put(oa_otlp_builder *builder, oa_attrs *attrs,
-                       oa_cursor cursor);
+                       uint32_t before, oa_cursor cursor);
 
 /* Records (decode_*.c): one span, log record or metric. */
 oa_status oa_decode_span(oa_otlp_builder *builder, oa_cursor cursor);

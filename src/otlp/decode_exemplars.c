@@ -5,6 +5,7 @@ typedef struct sample {
   uint64_t time, value;
   uint32_t value_tag; /* 0 = none */
   oa_cursor span_id, trace_id;
+  uint32_t attributes; /* where they begin */
 } sample;
 
 static oa_status read_exemplar(oa_otlp_builder *b, sample *e,
@@ -32,7 +33,7 @@ static oa_status read_exemplar(oa_otlp_builder *b, sample *e,
         break;
       case OA_TAG(7, OA_WIRE_BYTES):
         OA_TRY(oa_cursor_bytes(&cursor, &bytes));
-        OA_TRY(oa_attrs_put(b, attrs, bytes));
+        OA_TRY(oa_attrs_put(b, attrs, e->attributes, bytes));
         break;
       default:
         OA_TRY(oa_cursor_skip(&cursor, tag));
@@ -53,7 +54,7 @@ oa_status oa_decode_exemplar(oa_otlp_builder *b, oa_cursor cursor) {
   oa_table *table = oa_builder_column(b, OA_POINT_EXEMPLARS)->child;
   oa_column *column = table->columns;
   const uint32_t before = b->attributes_2.table->length;
-  sample e = {0};
+  sample e = {.attributes = before};
 
   OA_TRY(oa_table_reserve(table));
   OA_TRY(read_exemplar(b, &e, cursor));

@@ -120,7 +120,7 @@ static oa_status read_record(oa_otlp_builder *b, record *r, oa_cursor cursor) {
         break;
       case OA_TAG(6, OA_WIRE_BYTES):
         OA_TRY(oa_cursor_bytes(&cursor, &bytes));
-        OA_TRY(oa_attrs_put(b, &b->attributes, bytes));
+        OA_TRY(oa_attrs_put(b, &b->attributes, r->attributes, bytes));
         break;
       case OA_TAG(7, OA_WIRE_VARINT):
         OA_TRY(oa_cursor_varint(&cursor, &r->dropped_attributes));

@@ -124,7 +124,7 @@ static oa_status put_metadata(oa_otlp_builder *b, const metric *m) {
       continue;
     }
     OA_TRY(oa_cursor_bytes(&cursor, &entry));
-    OA_TRY(oa_attrs_put(b, attrs, entry));
+    OA_TRY(oa_attrs_put(b, attrs, attrs->table->length, entry));
   }
   oa_put_list_since(&b->root, oa_builder_column(b, OA_POINT_METADATA), before);
   return OA_OK;

@@ -16,10 +16,11 @@ static point new_point(const oa_otlp_builder *b) {
   };
 }
 
-static oa_status put_attribute(oa_otlp_builder *b, oa_cursor *cursor) {
+static oa_status put_attribute(oa_otlp_builder *b, const point *p,
+                               oa_cursor *cursor) {
   oa_cursor bytes;
   OA_TRY(oa_cursor_bytes(cursor, &bytes));
-  return oa_attrs_put(b, &b->attributes, bytes);
+  return oa_attrs_put(b, &b->attributes, p->attributes, bytes);
 }
 
 static oa_status put_exemplar(oa_otlp_builder *b, oa_cursor *cursor) {
@@ -79,7 +80,7 @@ oa_status oa_decode_number_point(oa_otlp_builder *b, oa_cursor cursor) {
         OA_TRY(put_exemplar(b, &cursor));
         break;
       case OA_TAG(7, OA_WIRE_BYTES):
-        OA_TRY(put_attribute(b, &cursor));
+        OA_TRY(put_attribute(b, &p, &cursor));
         break;
       case OA_TAG(8, OA_WIRE_VARINT):
         OA_TRY(oa_cursor_varint(&cursor, &p.flags));
@@ -163,7 +164,7 @@ oa_status oa_decode_histogram_point(oa_otlp_builder *b, oa_cursor cursor) {
         OA_TRY(put_exemplar(b, &cursor));
         break;
       case OA_TAG(9, OA_WIRE_BYTES):
-        OA_TRY(put_attribute(b, &cursor));
+        OA_TRY(put_attribute(b, &p, &cursor));
         break;
       case OA_TAG(10, OA_WIRE_VARINT):
         OA_TRY(oa_cursor_varint(&cursor, &p.flags));
@@ -259,7 +260,7 @@ static oa_status read_exp_point(oa_otlp_builder *b, point *p, exp_point *e,
     OA_TRY(oa_cursor_tag(&cursor, &tag));
     switch (tag) {
       case OA_TAG(1, OA_WIRE_BYTES):
-        OA_TRY(put_attribute(b, &cursor));
+        OA_TRY(put_attribute(b, p, &cursor));
         break;
       case OA_TAG(2, OA_WIRE_FIXED64):
         OA_TRY(oa_cursor_fixed64(&cursor, &p->start));
@@ -379,7 +380,7 @@ oa_status oa_decode_summary_point(oa_otlp_builder *b, oa_cursor cursor) {
         OA_TRY(read_quantile(b, &cursor));
         break;
       case OA_TAG(7, OA_WIRE_BYTES):
-        OA_TRY(put_attribute(b, &cursor));
+        OA_TRY(put_attribute(b, &p, &cursor));
         break;
       case OA_TAG(8, OA_WIRE_VARINT):
         OA_TRY(oa_cursor_varint(&cursor, &p.flags));

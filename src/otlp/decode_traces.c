@@ -35,7 +35,7 @@ static oa_status decode_event(oa_otlp_builder *b, oa_cursor cursor) {
         break;
       case OA_TAG(3, OA_WIRE_BYTES):
         OA_TRY(oa_cursor_bytes(&cursor, &bytes));
-        OA_TRY(oa_attrs_put(b, attrs, bytes));
+        OA_TRY(oa_attrs_put(b, attrs, before, bytes));
         break;
       case OA_TAG(4, OA_WIRE_VARINT):
         OA_TRY(oa_cursor_varint(&cursor, &dropped));
@@ -83,7 +83,7 @@ static oa_status decode_link(oa_otlp_builder *b, oa_cursor cursor) {
         break;
       case OA_TAG(4, OA_WIRE_BYTES):
         OA_TRY(oa_cursor_bytes(&cursor, &bytes));
-        OA_TRY(oa_attrs_put(b, attrs, bytes));
+        OA_TRY(oa_attrs_put(b, attrs, before, bytes));
         break;
       case OA_TAG(5, OA_WIRE_VARINT):
         OA_TRY(oa_cursor_varint(&cursor, &dropped));
@@ -162,7 +162,7 @@ static oa_status read_span(oa_otlp_builder *b, span *s, oa_cursor cursor) {
         break;
       case OA_TAG(9, OA_WIRE_BYTES):
         OA_TRY(oa_cursor_bytes(&cursor, &bytes));
-        OA_TRY(oa_attrs_put(b, &b->attributes, bytes));
+        OA_TRY(oa_attrs_put(b, &b->attributes, s->attributes, bytes));
         break;
       case OA_TAG(10, OA_WIRE_VARINT):
         OA_TRY(oa_cursor_varint(&cursor, &s->dropped_attributes));

@@ -308,6 +308,26 @@ static void a_record_with_too_many_attributes_is_left_out(void **state) {
   }
 }
 
+/* And columns do not grow for what nobody will have. */
+static void far_too_many_attributes_are_not_kept_meanwhile(void **state) {
+  enum { MANY = 300000 };
+  (void)state;
+  FOR_EACH_SIGNAL(signal) {
+    for (int place = 0; place < parts_of_signal(signal); place++) {
+      trial t;
+      request r = {0};
+      limited_init(&t, signal, &(oa_otlp_limits){.max_attributes = 5});
+      put_many_records(&r, signal, place, MANY);
+      take(&t, &r);
+      assert_int_equal(t.result.accepted, 1);
+      assert_int_equal(t.result.rejected, 1);
+      assert_non_null(strstr(t.result.reason, "more than 5 attributes"));
+      assert_true(oa_otlp_builder_held(t.builder) < MANY);
+      trial_free(&t);
+    }
+  }
+}
+
 static void columns_that_are_appended_have_the_same_bounds(void **state) {
   (void)state;
   FOR_EACH_SIGNAL(signal) {
@@ -474,6 +494,7 @@ int main(void) {
       cmocka_unit_test(nobody_may_allow_more_than_the_most),
       cmocka_unit_test(bodies_and_resources_have_the_same_bound),
       cmocka_unit_test(a_record_with_too_many_attributes_is_left_out),
+      cmocka_unit_test(far_too_many_attributes_are_not_kept_meanwhile),
       cmocka_unit_test(columns_that_are_appended_have_the_same_bounds),
       cmocka_unit_test(appending_stays_within_the_memory),
       cmocka_unit_test(otap_messages_have_the_same_bounds),
