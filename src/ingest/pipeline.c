@@ -96,15 +96,21 @@ void oa_pipeline_submit(oa_pipeline *p, unsigned thread, oa_signal signal,
   oa_writer_submit(p->writer, slot, &batch);
 }
 
-void oa_pipeline_hand_over(oa_pipeline *p, unsigned thread, oa_signal signal) {
-  oa_pipeline_thread *t = &p->threads[thread];
-  oa_shard *s = &t->shards[signal];
+bool oa_pipeline_hand_over_shard(oa_pipeline *p, unsigned thread,
+                                 oa_signal signal, oa_shard *s) {
   if (s->builder == NULL || oa_otlp_builder_rows(s->builder) == 0) {
-    return;
+    return false;
   }
   oa_writer_slot *slot = oa_writer_slot_new();
   if (slot != NULL) {
     oa_pipeline_submit(p, thread, signal, s, slot);
+  }
+  return slot != NULL;
+}
+
+void oa_pipeline_hand_over(oa_pipeline *p, unsigned thread, oa_signal signal) {
+  oa_pipeline_thread *t = &p->threads[thread];
+  if (oa_pipeline_hand_over_shard(p, thread, signal, &t->shards[signal])) {
     oa_pipeline_publish(t);
   }
 }

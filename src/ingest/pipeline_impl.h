@@ -102,6 +102,11 @@ uint64_t oa_pipeline_tick_inlets(oa_pipeline *pipeline);
 void oa_pipeline_submit(oa_pipeline *pipeline, unsigned thread,
                         oa_signal signal, oa_shard *s, oa_writer_slot *slot);
 
+/* The same with a slot of its own.  False: it has no rows, or there is no
+ * memory for the slot. */
+bool oa_pipeline_hand_over_shard(oa_pipeline *pipeline, unsigned thread,
+                                 oa_signal signal, oa_shard *s);
+
 /* Hands the shard's rows to the writer.  Does nothing when memory is short: the
  * next tick tries again. */
 void oa_pipeline_hand_over(oa_pipeline *pipeline, unsigned thread,

@@ -82,13 +82,12 @@ static bool make_room(oa_pipeline *p, const oa_loan *loan) {
   return account != NULL && oa_account_used(account) < before;
 }
 
-/* Hands the rows over that LOAN's request came behind. */
-static void hand_over(oa_pipeline *p, const oa_loan *loan) {
-  oa_shard *s = loan->shard;
-  oa_writer_slot *slot = oa_writer_slot_new();
-  if (slot != NULL) {
-    oa_pipeline_submit(p, loan->intake.thread, loan->intake.signal, s, slot);
-  }
+/* Hands the rows over that LOAN's request came behind.  False: there is no
+ * memory for that. */
+static bool hand_over(oa_pipeline *p, const oa_loan *loan) {
+  oa_pipeline_drop_unused_commit(loan->shard);
+  return oa_pipeline_hand_over_shard(p, loan->intake.thread,
+                                     loan->intake.signal, loan->shard);
 }
 
 /* After a failure: a builder that has grown for nothing does not stay so. */
@@ -101,8 +100,7 @@ static void shrink(oa_pipeline *p, const oa_loan *loan) {
     oa_otlp_builder_reset(s->builder, 0);
   } else if (oa_otlp_builder_held(s->builder) / 2 >
              oa_otlp_builder_memory(s->builder)) {
-    oa_pipeline_drop_unused_commit(loan->shard);
-    hand_over(p, loan);
+    (void)hand_over(p, loan);
   }
 }
 
@@ -128,7 +126,6 @@ void oa_pipeline_prepare(oa_pipeline *p, oa_loan *loan) {
 /* Whether the request may fit once what it met is out of the way, which is
  * begun with. */
 static bool clear_way(oa_pipeline *p, const oa_loan *loan) {
-  oa_shard *s = loan->shard;
   if (loan->status == OA_ERR_NOMEM) {
     return make_room(p, loan);
   }
@@ -136,9 +133,7 @@ static bool clear_way(oa_pipeline *p, const oa_loan *loan) {
     return false;
   }
   /* The rows before were in the way: they go, and an empty builder comes. */
-  oa_pipeline_drop_unused_commit(s);
-  hand_over(p, loan);
-  return s->builder == NULL;
+  return hand_over(p, loan);
 }
 
 bool oa_pipeline_try_again(oa_pipeline *p, oa_loan *loan) {

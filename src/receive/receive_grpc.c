@@ -43,13 +43,6 @@ static bool is_open(int operation) {
 
 /* --- Export --- */
 
-static oa_status decode(void *input, oa_otlp_builder *builder,
-                        oa_otlp_result *result, oa_error *error) {
-  const oa_receive_input *in = input;
-  return oa_otlp_decode(builder, in->call->message, in->call->message_len,
-                        result, error);
-}
-
 static void reply(oa_receiver *r, oa_call *call, const oa_outcome *outcome) {
   oa_buf answer = {0};
   oa_grpc_reply_data data = {.code = outcome->code,
@@ -119,7 +112,8 @@ static void on_request(oa_receiver *r, oa_call *call) {
   if (oa_operation(call) == HEALTH) {
     answer_health(r, call);
   } else {
-    oa_receive_decode(r, call, (oa_signal)oa_operation(call), decode, reply);
+    oa_receive_decode(r, call, (oa_signal)oa_operation(call),
+                      oa_receive_protobuf, reply);
   }
 }
 

@@ -268,13 +268,6 @@ static oa_status decode_json(void *input, oa_otlp_builder *builder,
   return status;
 }
 
-static oa_status decode(void *input, oa_otlp_builder *builder,
-                        oa_otlp_result *result, oa_error *error) {
-  const oa_receive_input *in = input;
-  return oa_otlp_decode(builder, in->call->message, in->call->message_len,
-                        result, error);
-}
-
 static void reply(oa_receiver *r, oa_call *call, const oa_outcome *outcome) {
   const bool json = (oa_operation(call) & JSON_BIT) != 0;
   if (outcome->code != OA_GRPC_OK) {
@@ -306,8 +299,9 @@ static void on_request(oa_receiver *r, oa_call *call) {
   if ((operation & JSON_BIT) != 0) {
     t->scratch_ns = oa_clock_monotonic_ns();
   }
-  oa_receive_decode(r, call, signal,
-                    (operation & JSON_BIT) != 0 ? decode_json : decode, reply);
+  oa_receive_decode(
+      r, call, signal,
+      (operation & JSON_BIT) != 0 ? decode_json : oa_receive_protobuf, reply);
 }
 
 /* What the server found wrong: too large, damaged, an unknown encoding. */

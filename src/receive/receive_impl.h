@@ -144,6 +144,10 @@ typedef struct oa_receive_input {
 void oa_receive_decode(oa_receiver *receiver, oa_call *call, oa_signal signal,
                        oa_pipeline_decode decode, oa_receive_reply reply);
 
+/* An oa_pipeline_decode for messages that are protobuf. */
+oa_status oa_receive_protobuf(void *input, oa_otlp_builder *builder,
+                              oa_otlp_result *result, oa_error *error);
+
 /* Answers what has been decoded and begins with the next. */
 void oa_receive_long_go_on(oa_receiver *receiver, unsigned thread);
 

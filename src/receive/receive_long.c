@@ -48,17 +48,14 @@ static void answer(oa_receive_line *line, const oa_outcome *outcome) {
   oa_free(j);
 }
 
-/* Begins with the head of the line.  False: it has been answered. */
-static bool begin(oa_receive_line *line) {
+/* Begins with the head of the line, or answers it. */
+static void begin(oa_receive_line *line) {
   oa_outcome outcome;
-  line->scratch_purse.outgrown = false;
   line->loan =
       oa_pipeline_lend(pipeline_of(line), &line->head->intake, &outcome);
   if (line->loan == NULL) {
     answer(line, &outcome);
-    return false;
   }
-  return true;
 }
 
 /* What has been decoded comes back and is answered, unless it must be decoded
@@ -81,7 +78,7 @@ void oa_receive_long_go_on(oa_receiver *r, unsigned thread) {
   }
   while (line->loan == NULL && line->head != NULL &&
          !oa_pipeline_is_paused(pipeline_of(line), thread)) {
-    (void)begin(line);
+    begin(line);
   }
 }
 
@@ -125,6 +122,13 @@ static bool stand_in_line(oa_receiver *r, const oa_intake *intake,
   line->tail = &j->next;
   oa_receive_long_go_on(r, intake->thread);
   return true;
+}
+
+oa_status oa_receive_protobuf(void *input, oa_otlp_builder *builder,
+                              oa_otlp_result *result, oa_error *error) {
+  const oa_receive_input *in = input;
+  return oa_otlp_decode(builder, in->call->message, in->call->message_len,
+                        result, error);
 }
 
 void oa_receive_decode(oa_receiver *r, oa_call *call, oa_signal signal,
